@@ -1,0 +1,2 @@
+//! The command `trunkline`.
+fn main() {}
