@@ -30,7 +30,9 @@ pub mod deflate;
 
 pub mod close;
 pub mod limits;
+mod role;
 
 pub use close::CloseCode;
 pub use limits::Limit;
 pub use message::{Message, Text};
+pub use role::Role;
