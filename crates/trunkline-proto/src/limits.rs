@@ -1,6 +1,9 @@
 //! Every bound that a peer can run into, its default and the reason for it.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::Role;
 
 /// A bound in bytes or in a count. There is no number that means "no bound":
 /// [`Limit::unbounded`] has to be written out.
@@ -39,6 +42,85 @@ impl fmt::Debug for Limit {
         match self.0 {
             usize::MAX => f.write_str("unbounded"),
             max => write!(f, "at most {max}"),
+        }
+    }
+}
+
+/// A fragment shorter than this counts against [`Limits::tiny_fragments`]: its header costs as much
+/// as its payload is worth.
+pub const TINY_FRAGMENT_BYTES: usize = 64;
+
+/// What one peer may cost in memory and work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of payload in a message, after inflation. The price of one hostile connection, so 1 MiB
+    /// for a server, where ten thousand of them are 10 GB; 16 MiB for a client, which chose its
+    /// server. One byte more closes with 1009.
+    pub message_bytes: Limit,
+    /// Bytes of payload in one frame. Unbounded, for `message_bytes` bounds it too; a message that is
+    /// received as a stream is bounded by this alone.
+    pub frame_bytes: Limit,
+    /// Fragments under [`TINY_FRAGMENT_BYTES`] in one message: 1 024. They cost work per frame, not
+    /// per byte; a count of all fragments would refuse honest messages of 64-byte fragments. More
+    /// close with 1008.
+    pub tiny_fragments: Limit,
+    /// Fragments without any payload in one message: 64. More close with 1008.
+    pub empty_fragments: Limit,
+    /// Bytes that may wait to be written before [`QueueErrorKind::Full`](crate::error::QueueErrorKind::Full):
+    /// 64 KiB, about what a socket takes in one go. One message may go beyond it.
+    pub send_high_water_bytes: Limit,
+}
+
+impl Limits {
+    /// The defaults for one end of a connection.
+    pub const fn for_role(role: Role) -> Self {
+        let message_bytes = match role {
+            Role::Server => 1 << 20,
+            Role::Client => 16 << 20,
+        };
+        Self {
+            message_bytes: Limit::at_most(message_bytes),
+            frame_bytes: Limit::unbounded(),
+            tiny_fragments: Limit::at_most(1024),
+            empty_fragments: Limit::at_most(64),
+            send_high_water_bytes: Limit::at_most(64 << 10),
+        }
+    }
+}
+
+/// What holds for a connection from its first frame to its last: limits and deadlines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// What the peer may cost.
+    pub limits: Limits,
+    /// A ping is sent after the peer has been silent for this long: 20 s, under the 30 to 60 s after
+    /// which proxies and address translators forget a connection. `None`: never.
+    pub keepalive_interval: Option<Duration>,
+    /// How long the peer may stay silent after such a ping: 20 s.
+    pub keepalive_timeout: Duration,
+    /// How long the peer may send no message at all; pongs do not count. `None`, the default: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long a message may stay unfinished: 60 s. Messages received as a stream are exempt.
+    pub unfinished_message_timeout: Option<Duration>,
+    /// How long the transport may take nothing while bytes wait to be written: 30 s.
+    pub write_timeout: Option<Duration>,
+    /// How long the closing handshake may take, the end of the transport included: 10 s.
+    pub close_timeout: Duration,
+}
+
+impl Settings {
+    /// The defaults for one end of a connection.
+    pub const fn for_role(role: Role) -> Self {
+        Self {
+            limits: Limits::for_role(role),
+            keepalive_interval: Some(Duration::from_secs(20)),
+            keepalive_timeout: Duration::from_secs(20),
+            idle_timeout: None,
+            unfinished_message_timeout: Some(Duration::from_secs(60)),
+            write_timeout: Some(Duration::from_secs(30)),
+            close_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -1,11 +1,23 @@
 //! Messages: what applications exchange (RFC 6455 §5.6).
 
+mod assembler;
+mod outgoing;
+mod prepared;
+mod received;
+mod utf8;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+
+pub(crate) use assembler::Assembler;
+pub use outgoing::Outgoing;
+pub use prepared::Prepared;
+pub use received::Received;
+pub(crate) use utf8::{Utf8Stream, from_utf8};
 
 /// Whether a message is text or binary: the one bit of meaning that a frame gives its payload (§5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -1,0 +1,447 @@
+//! Bytes into events: frames (RFC 6455 §5), fragments (§5.4), control frames (§5.5).
+
+use std::time::Instant;
+
+use crate::Role;
+use crate::close::CloseCode;
+use crate::connection::{Connection, Input};
+use crate::error::ProtocolError;
+use crate::event::{Chunk, CloseInfo, Event, Initiator};
+use crate::frame::{FrameHeader, MaskKey, OpCode};
+use crate::message::{Assembler, MessageKind, Received, from_utf8};
+use crate::state::{Closed, State};
+
+/// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
+/// of its own on the way, which saves a pass over its bytes for whoever keeps it.
+const IN_PLACE_MAX: u64 = 8 << 10;
+
+/// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
+const WHOLE_TEXT: u8 = 0x81;
+const WHOLE_BINARY: u8 = 0x82;
+
+/// A data frame whose header has been read and whose payload has not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    fin: bool,
+    /// Turned to the next byte of payload.
+    key: Option<MaskKey>,
+    /// Bytes of payload that have not been taken.
+    remaining: u64,
+    /// How many of them, at the front of the input, are unmasked already: the inflater takes less
+    /// at a time than there is.
+    unmasked: usize,
+}
+
+/// What one step brought. None of it borrows from the connection, so that steps can be repeated.
+enum Step<'i> {
+    NeedInput,
+    Again,
+    Event(Event<'i>),
+    Inflated { kind: MessageKind, last: bool },
+}
+
+impl Connection {
+    /// Takes bytes from the front of `input` until something has happened that the application
+    /// should hear, or until there is nothing more to understand.
+    ///
+    /// `None` asks for more bytes: those that are left in `input` must come first next time. Once
+    /// [closed](Self::is_closed), input is discarded.
+    ///
+    /// # Errors
+    /// The rule that the peer broke, once. A close frame with [`ProtocolError::close_code`] is queued
+    /// by then: write it before the transport is closed, so that the peer learns what was wrong (§7.1.7).
+    #[inline]
+    pub fn poll_event<'e, 'i: 'e>(
+        &'e mut self,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Option<Event<'e>>, ProtocolError> {
+        if !input.is_empty() {
+            self.keepalive.on_bytes(now);
+        }
+        if self.is_between_messages()
+            && let Some((kind, payload)) = take_small_message(self.role, input)
+        {
+            self.keepalive.on_message(now);
+            return match whole(kind, payload) {
+                Ok(event) => Ok(Some(event)),
+                Err(error) => Err(self.fail(error, now)),
+            };
+        }
+        self.poll_event_in_steps(input, now)
+    }
+
+    /// Whether the next frame begins a message that is wanted whole.
+    #[inline]
+    fn is_between_messages(&self) -> bool {
+        self.frame.is_none()
+            && self.assembler.is_none()
+            && !self.streamed
+            && matches!(self.state, State::Open)
+    }
+
+    #[inline(never)]
+    fn poll_event_in_steps<'e, 'i: 'e>(
+        &'e mut self,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Option<Event<'e>>, ProtocolError> {
+        if let (None, Some(compression)) = (&self.frame, &mut self.compression) {
+            compression.release();
+        }
+        let (kind, last) = loop {
+            if !self.state.can_receive() {
+                input.discard();
+                return Ok(None);
+            }
+            match self.step(input, now) {
+                Ok(Step::Again) => {}
+                Ok(Step::NeedInput) => return Ok(None),
+                Ok(Step::Event(event)) => return Ok(Some(event)),
+                Ok(Step::Inflated { kind, last }) => break (kind, last),
+                Err(error) => return Err(self.fail(error, now)),
+            }
+        };
+        let bytes = self.compression.as_ref().map_or(&[][..], |it| it.inflated());
+        Ok(Some(Event::Chunk(Chunk { kind, bytes, last })))
+    }
+
+    fn step<'i>(&mut self, input: &mut Input<'i>, now: Instant) -> Result<Step<'i>, ProtocolError> {
+        match self.frame {
+            None => self.begin_frame(input, now),
+            Some(frame) if self.assembler.as_ref().is_some_and(|it| it.is_compressed()) => {
+                self.inflate_payload(frame, input, now)
+            }
+            Some(frame) => self.take_payload(frame, input, now),
+        }
+    }
+
+    fn begin_frame<'i>(
+        &mut self,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Step<'i>, ProtocolError> {
+        let Some((header, header_len)) = FrameHeader::parse(input.remaining())? else {
+            return Ok(Step::NeedInput);
+        };
+        match (self.role, header.mask) {
+            (Role::Server, None) => return Err(ProtocolError::UnmaskedFrame),
+            (Role::Client, Some(_)) => return Err(ProtocolError::MaskedFrame),
+            _ => {}
+        }
+        if !header.opcode.is_control() {
+            return self.begin_data_frame(&header, header_len, input, now);
+        }
+        if header.rsv1 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        match take_whole(&header, header_len, input) {
+            Some(payload) => self.on_control_frame(header.opcode, payload, now),
+            None => Ok(Step::NeedInput),
+        }
+    }
+
+    fn begin_data_frame<'i>(
+        &mut self,
+        header: &FrameHeader,
+        header_len: usize,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Step<'i>, ProtocolError> {
+        let first = match (header.opcode, &self.assembler) {
+            (OpCode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
+            (OpCode::Continuation, Some(_)) => None,
+            (_, Some(_)) => return Err(ProtocolError::ExpectedContinuation),
+            (OpCode::Text, None) => Some(MessageKind::Text),
+            (_, None) => Some(MessageKind::Binary),
+        };
+        // RFC 7692 §6: the bit belongs to the message, so it stands on its first fragment only.
+        if header.rsv1 && (first.is_none() || self.compression.is_none()) {
+            return Err(ProtocolError::ReservedBits);
+        }
+        self.check_size(header, first.is_some())?;
+        if let (Some(kind), true) = (first, header.fin && !header.rsv1 && !self.streamed)
+            && header.payload_len <= IN_PLACE_MAX
+            && let Some(payload) = take_whole(header, header_len, input)
+        {
+            self.keepalive.on_message(now);
+            return whole(kind, payload).map(Step::Event);
+        }
+        input.take(header_len);
+        if let Some(kind) = first {
+            let begin = if self.streamed { Assembler::streamed } else { Assembler::whole };
+            self.assembler = Some(Box::new(begin(kind, header.rsv1, now)));
+        }
+        if let (Some(message), true) = (&mut self.assembler, first.is_none() || !header.fin) {
+            message.on_fragment(header.payload_len, &self.settings.limits)?;
+        }
+        self.frame = Some(Frame {
+            fin: header.fin,
+            key: header.mask,
+            remaining: header.payload_len,
+            unmasked: 0,
+        });
+        Ok(Step::Again)
+    }
+
+    /// Checks what a header promises, before a byte of it is taken.
+    fn check_size(&self, header: &FrameHeader, first: bool) -> Result<(), ProtocolError> {
+        let limits = &self.settings.limits;
+        if !limits.frame_bytes.allows_u64(header.payload_len) {
+            return Err(ProtocolError::FrameTooBig { limit: limits.frame_bytes.max() });
+        }
+        let (so_far, inflates_or_streams) = match &self.assembler {
+            Some(message) => (message.len(), message.is_compressed() || message.is_streamed()),
+            None => (0, (first && header.rsv1) || self.streamed),
+        };
+        // The size of a compressed message is checked while it inflates.
+        if inflates_or_streams
+            || limits.message_bytes.allows_u64(header.payload_len.saturating_add(so_far as u64))
+        {
+            Ok(())
+        } else {
+            Err(ProtocolError::MessageTooBig { limit: limits.message_bytes.max() })
+        }
+    }
+
+    /// Takes what is there of a payload that is not compressed.
+    fn take_payload<'i>(
+        &mut self,
+        mut frame: Frame,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Step<'i>, ProtocolError> {
+        let available = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(input.len());
+        if available == 0 && frame.remaining > 0 {
+            return Ok(Step::NeedInput);
+        }
+        let Some(message) = &mut self.assembler else { return Ok(Step::Again) };
+        let piece = input.take(available);
+        message
+            .push_masked(piece, frame.key, frame.remaining)
+            .map_err(|_| ProtocolError::InvalidUtf8)?;
+        let piece: &'i [u8] = piece;
+        frame.key = frame.key.map(|key| key.advanced(available));
+        frame.remaining -= available as u64;
+        let (kind, streamed) = (message.kind(), message.is_streamed());
+        let frame_ends = frame.remaining == 0;
+        self.frame = if frame_ends { None } else { Some(frame) };
+        let last = frame_ends && frame.fin;
+        if streamed {
+            if last {
+                message.check_end().map_err(|_| ProtocolError::InvalidUtf8)?;
+                self.assembler = None;
+            }
+            self.keepalive.on_message(now);
+            let empty = piece.is_empty() && !last;
+            let chunk = Chunk { kind, bytes: piece, last };
+            return Ok(if empty { Step::Again } else { Step::Event(Event::Chunk(chunk)) });
+        }
+        if last { self.finish_message(now) } else { Ok(Step::Again) }
+    }
+
+    /// Inflates the next step of a compressed payload.
+    fn inflate_payload<'i>(
+        &mut self,
+        mut frame: Frame,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Result<Step<'i>, ProtocolError> {
+        let (Some(message), Some(compression)) = (&mut self.assembler, &mut self.compression)
+        else {
+            return Ok(Step::Again);
+        };
+        let (mut inflated, mut message_ends) = (&[][..], false);
+        if frame.remaining > 0 {
+            let available = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(input.len());
+            if available == 0 {
+                return Ok(Step::NeedInput);
+            }
+            let payload = input.remaining_mut().get_mut(..available).unwrap_or_default();
+            if let Some(key) = frame.key {
+                key.advanced(frame.unmasked)
+                    .apply(payload.get_mut(frame.unmasked..).unwrap_or_default());
+                frame.unmasked = available;
+            }
+            let taken = compression.inflate(payload).map_err(|_| ProtocolError::InvalidDeflate)?;
+            inflated = compression.inflated();
+            if taken == 0 && inflated.is_empty() {
+                return Err(ProtocolError::InvalidDeflate);
+            }
+            input.take(taken);
+            frame.key = frame.key.map(|key| key.advanced(taken));
+            frame.unmasked = frame.unmasked.saturating_sub(taken);
+            frame.remaining -= taken as u64;
+        } else if frame.fin {
+            message_ends = compression.finish().map_err(|_| ProtocolError::InvalidDeflate)?;
+            inflated = compression.inflated();
+        }
+        let frame_ends = frame.remaining == 0 && (!frame.fin || message_ends);
+        self.frame = if frame_ends { None } else { Some(frame) };
+        let limit = self.settings.limits.message_bytes;
+        if !message.is_streamed() && !limit.allows(message.len().saturating_add(inflated.len())) {
+            return Err(ProtocolError::MessageTooBig { limit: limit.max() });
+        }
+        message.push_plain(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
+        let kind = message.kind();
+        if message.is_streamed() {
+            if message_ends {
+                message.check_end().map_err(|_| ProtocolError::InvalidUtf8)?;
+                self.assembler = None;
+            }
+            self.keepalive.on_message(now);
+            let empty = inflated.is_empty() && !message_ends;
+            return Ok(if empty {
+                Step::Again
+            } else {
+                Step::Inflated { kind, last: message_ends }
+            });
+        }
+        if message_ends {
+            compression.release();
+            return self.finish_message(now);
+        }
+        Ok(Step::Again)
+    }
+
+    fn finish_message<'i>(&mut self, now: Instant) -> Result<Step<'i>, ProtocolError> {
+        let Some(message) = self.assembler.take() else { return Ok(Step::Again) };
+        let message = message.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
+        self.keepalive.on_message(now);
+        Ok(Step::Event(Event::Message(Received::Whole(message))))
+    }
+
+    fn on_control_frame<'i>(
+        &mut self,
+        opcode: OpCode,
+        payload: &'i [u8],
+        now: Instant,
+    ) -> Result<Step<'i>, ProtocolError> {
+        match opcode {
+            OpCode::Ping => {
+                self.queue_pong(payload);
+                Ok(Step::Event(Event::Ping(payload)))
+            }
+            OpCode::Pong => Ok(Step::Event(Event::Pong(self.keepalive.on_pong(payload, now)))),
+            _ => {
+                self.on_close_frame(payload, now)?;
+                Ok(Step::Event(Event::Closed))
+            }
+        }
+    }
+
+    /// §5.5.1: the first close frame is answered with the same code; after the second it is over.
+    fn on_close_frame(&mut self, payload: &[u8], now: Instant) -> Result<(), ProtocolError> {
+        let (code, reason) = parse_close(payload)?;
+        let deadline = now + self.settings.close_timeout;
+        self.frame = None;
+        self.assembler = None;
+        let info = match std::mem::replace(&mut self.state, State::Open) {
+            State::CloseSent(sent) => sent.info,
+            _ => {
+                self.push_close_frame(code, "");
+                Box::new(CloseInfo { initiator: Initiator::Peer, code, reason: reason.into() })
+            }
+        };
+        self.state = State::Closed(Closed { info, deadline });
+        Ok(())
+    }
+
+    /// Tells the peer which rule it broke and stops listening.
+    #[cold]
+    fn fail(&mut self, error: ProtocolError, now: Instant) -> ProtocolError {
+        self.fail_with(error.close_code(), &error.to_string(), now);
+        error
+    }
+
+    /// The next message, and those after it, come in chunks ([`Event::Chunk`]) while `streamed` is
+    /// true, and whole otherwise. A message that has begun is not affected.
+    ///
+    /// A streamed message may be of any length; each of its chunks is at most what one input brought,
+    /// or 16 KiB of inflated bytes. Not asking for the next chunk is the backpressure.
+    pub fn receive_streamed(&mut self, streamed: bool) {
+        self.streamed = streamed;
+    }
+
+    /// Whether a message has begun that is received in chunks.
+    pub fn is_receiving_streamed(&self) -> bool {
+        self.assembler.as_ref().is_some_and(|it| it.is_streamed())
+    }
+}
+
+/// Takes a message off the input if it is one whole frame with the shortest kind of header: the
+/// case that has to be fast.
+#[inline]
+fn take_small_message<'i>(
+    role: Role,
+    input: &mut Input<'i>,
+) -> Option<(MessageKind, &'i mut [u8])> {
+    let ([first, second], rest) = input.remaining().split_first_chunk()?;
+    let kind = match *first {
+        WHOLE_TEXT => MessageKind::Text,
+        WHOLE_BINARY => MessageKind::Binary,
+        _ => return None,
+    };
+    match role {
+        Role::Server => {
+            let payload_len = usize::from(second.checked_sub(0x80).filter(|len| *len < 126)?);
+            let (key, rest) = rest.split_first_chunk()?;
+            if rest.len() < payload_len {
+                return None;
+            }
+            let key = MaskKey::new(*key);
+            let payload = input.take(6 + payload_len).split_at_mut_checked(6)?.1;
+            key.apply(payload);
+            Some((kind, payload))
+        }
+        Role::Client => {
+            let payload_len = usize::from(Some(*second).filter(|len| *len < 126)?);
+            if rest.len() < payload_len {
+                return None;
+            }
+            Some((kind, input.take(2 + payload_len).split_at_mut_checked(2)?.1))
+        }
+    }
+}
+
+/// Takes a frame off the input, header and all, and gives its unmasked payload; nothing if it is not all there.
+fn take_whole<'i>(
+    header: &FrameHeader,
+    header_len: usize,
+    input: &mut Input<'i>,
+) -> Option<&'i mut [u8]> {
+    let frame_len = header_len.checked_add(usize::try_from(header.payload_len).ok()?)?;
+    if input.len() < frame_len {
+        return None;
+    }
+    let payload = input.take(frame_len).split_at_mut_checked(header_len)?.1;
+    if let Some(key) = header.mask {
+        key.apply(payload);
+    }
+    Some(payload)
+}
+
+#[inline]
+fn whole<'i>(kind: MessageKind, payload: &'i [u8]) -> Result<Event<'i>, ProtocolError> {
+    Ok(Event::Message(match kind {
+        MessageKind::Text => {
+            Received::Text(from_utf8(payload).map_err(|_| ProtocolError::InvalidUtf8)?)
+        }
+        MessageKind::Binary => Received::Binary(payload),
+    }))
+}
+
+/// Reads the payload of a close frame (§5.5.1, §7.4).
+fn parse_close(payload: &[u8]) -> Result<(Option<CloseCode>, &str), ProtocolError> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() {
+            Ok((None, ""))
+        } else {
+            Err(ProtocolError::CloseFrameLength)
+        };
+    };
+    let number = u16::from_be_bytes(*code);
+    let code = CloseCode::new(number).ok_or(ProtocolError::InvalidCloseCode(number))?;
+    let reason = from_utf8(reason).map_err(|_| ProtocolError::InvalidCloseReason)?;
+    Ok((Some(code), reason))
+}

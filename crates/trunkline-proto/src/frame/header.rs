@@ -1,0 +1,128 @@
+//! Frame headers (RFC 6455 §5.2).
+
+use crate::error::ProtocolError;
+use crate::frame::{MaskKey, OpCode};
+
+/// The most bytes that a header takes: two, an eight-byte length, a masking key.
+pub const HEADER_BYTES_MAX: usize = 14;
+
+/// A control frame's payload is at most this long (§5.5).
+pub const CONTROL_PAYLOAD_MAX: usize = 125;
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV2_AND_RSV3: u8 = 0x30;
+const OPCODE: u8 = 0x0f;
+const MASK: u8 = 0x80;
+const LEN: u8 = 0x7f;
+const LEN_IS_U16: u8 = 126;
+const LEN_IS_U64: u8 = 127;
+
+/// Everything about a frame but its payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "these are the fields that RFC 6455 §5.2 draws")]
+pub struct FrameHeader {
+    /// Whether this frame ends its message.
+    pub fin: bool,
+    /// The first reserved bit: "this message is compressed" under permessage-deflate (RFC 7692 §6).
+    pub rsv1: bool,
+    /// What the payload is for.
+    pub opcode: OpCode,
+    /// The key that the payload is masked with, if it is.
+    pub mask: Option<MaskKey>,
+    /// Bytes of payload, below 2^63.
+    pub payload_len: u64,
+}
+
+impl FrameHeader {
+    /// Reads one header from the front of `input` (§5.2).
+    ///
+    /// Gives the header and how many bytes it took, or `None` if `input` ends inside it: keep the
+    /// bytes and call again once more have arrived. Whether RSV1 and the mask are in order depends
+    /// on the connection, so that is for the caller to check.
+    ///
+    /// # Errors
+    /// The rule of §5.2 or §5.5 that the header breaks, at the earliest byte that shows it.
+    pub fn parse(input: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let [first, rest @ ..] = input else { return Ok(None) };
+        let opcode = OpCode::from_bits(first & OPCODE)?;
+        let fin = first & FIN != 0;
+        if first & RSV2_AND_RSV3 != 0 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        if opcode.is_control() && !fin {
+            return Err(ProtocolError::FragmentedControlFrame);
+        }
+        let [second, rest @ ..] = rest else { return Ok(None) };
+        if opcode.is_control() && usize::from(second & LEN) > CONTROL_PAYLOAD_MAX {
+            return Err(ProtocolError::ControlFrameTooLong);
+        }
+        let Some((payload_len, rest)) = parse_len(second & LEN, rest)? else { return Ok(None) };
+        let (mask, rest) = if second & MASK == 0 {
+            (None, rest)
+        } else {
+            let Some((key, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (Some(MaskKey::new(*key)), rest)
+        };
+        let header = Self { fin, rsv1: first & RSV1 != 0, opcode, mask, payload_len };
+        Ok(Some((header, input.len() - rest.len())))
+    }
+
+    /// Writes the header in its only legal spelling and gives the bytes that it took.
+    pub fn encode(&self, out: &mut [u8; HEADER_BYTES_MAX]) -> usize {
+        let flag = |set, bit| if set { bit } else { 0 };
+        let first = flag(self.fin, FIN) | flag(self.rsv1, RSV1) | self.opcode.bits();
+        let masked = flag(self.mask.is_some(), MASK);
+        let mut writer = HeaderWriter { out, at: 0 };
+        match (u8::try_from(self.payload_len), u16::try_from(self.payload_len)) {
+            (Ok(len), _) if len < LEN_IS_U16 => writer.put(&[first, masked | len]),
+            (_, Ok(len)) => {
+                writer.put(&[first, masked | LEN_IS_U16]);
+                writer.put(&len.to_be_bytes());
+            }
+            _ => {
+                writer.put(&[first, masked | LEN_IS_U64]);
+                writer.put(&self.payload_len.to_be_bytes());
+            }
+        }
+        if let Some(key) = self.mask {
+            writer.put(&key.to_bytes());
+        }
+        writer.at
+    }
+}
+
+/// The payload length that the seven bits `short` and the bytes after them stand for.
+fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
+    let (len, shortest, rest) = match short {
+        LEN_IS_U16 => {
+            let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (u64::from(u16::from_be_bytes(*len)), u64::from(LEN_IS_U16), rest)
+        }
+        LEN_IS_U64 => {
+            let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (u64::from_be_bytes(*len), 1 << 16, rest)
+        }
+        len => (u64::from(len), 0, rest),
+    };
+    // §5.2 asks for the shortest form: two spellings of one length would let a proxy and the
+    // endpoint disagree about where the frame ends. It also keeps the top bit clear.
+    if len < shortest || len > i64::MAX.unsigned_abs() {
+        return Err(ProtocolError::PayloadLength);
+    }
+    Ok(Some((len, rest)))
+}
+
+struct HeaderWriter<'a> {
+    out: &'a mut [u8; HEADER_BYTES_MAX],
+    at: usize,
+}
+
+impl HeaderWriter<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.at + bytes.len();
+        self.out.get_mut(self.at..end).expect("2 + 8 + 4 bytes fit in 14").copy_from_slice(bytes);
+        self.at = end;
+    }
+}

@@ -1,0 +1,207 @@
+//! Fragments into a message (RFC 6455 §5.4).
+//!
+//! A message in the making is one contiguous buffer that grows with the bytes that came, never with
+//! the length that a header claims: what an unfinished message pins is what its sender sent.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::error::ProtocolError;
+use crate::frame::MaskKey;
+use crate::limits::{Limits, TINY_FRAGMENT_BYTES};
+use crate::message::utf8::InvalidUtf8;
+use crate::message::{Message, MessageKind, Utf8Stream};
+
+/// Reserved at once on the word of a header. More only once a quarter of it has come.
+const RESERVE_ON_PROMISE: usize = 64 << 10;
+
+/// Text is unmasked, checked and copied in pieces of this size, which stay in the first-level cache.
+const TEXT_BLOCK: usize = 8 << 10;
+
+/// The message that is being received.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    kind: MessageKind,
+    compressed: bool,
+    started: Instant,
+    tiny_fragments: usize,
+    empty_fragments: usize,
+    utf8: Utf8Stream,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text(String),
+    Binary(Vec<u8>),
+    /// The application takes the payload as it comes; only the check of text is kept.
+    Streamed,
+}
+
+impl Assembler {
+    /// Begins a message that is kept until it is whole.
+    pub(crate) fn whole(kind: MessageKind, compressed: bool, now: Instant) -> Self {
+        let body = match kind {
+            MessageKind::Text => Body::Text(String::new()),
+            MessageKind::Binary => Body::Binary(Vec::new()),
+        };
+        Self::with_body(kind, compressed, now, body)
+    }
+
+    /// Begins a message whose payload is handed on as it comes.
+    pub(crate) fn streamed(kind: MessageKind, compressed: bool, now: Instant) -> Self {
+        Self::with_body(kind, compressed, now, Body::Streamed)
+    }
+
+    fn with_body(kind: MessageKind, compressed: bool, started: Instant, body: Body) -> Self {
+        Self {
+            kind,
+            compressed,
+            started,
+            tiny_fragments: 0,
+            empty_fragments: 0,
+            utf8: Utf8Stream::default(),
+            body,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    pub(crate) fn is_streamed(&self) -> bool {
+        matches!(self.body, Body::Streamed)
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Bytes of payload kept so far.
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.len(),
+            Body::Binary(bytes) => bytes.len(),
+            Body::Streamed => 0,
+        }
+    }
+
+    /// Bytes of memory that the message holds on to.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.capacity(),
+            Body::Binary(bytes) => bytes.capacity(),
+            Body::Streamed => 0,
+        }
+    }
+
+    /// Counts one fragment with `payload_len` bytes against the limits.
+    pub(crate) fn on_fragment(
+        &mut self,
+        payload_len: u64,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
+        if self.is_streamed() {
+            return Ok(());
+        }
+        if payload_len == 0 {
+            self.empty_fragments += 1;
+            if !limits.empty_fragments.allows(self.empty_fragments) {
+                return Err(ProtocolError::TooManyEmptyFragments);
+            }
+        }
+        if payload_len < TINY_FRAGMENT_BYTES as u64 {
+            self.tiny_fragments += 1;
+            if !limits.tiny_fragments.allows(self.tiny_fragments) {
+                return Err(ProtocolError::TooManyTinyFragments);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a masked piece of the payload; `expected` bytes of its frame are still to come, this
+    /// piece included.
+    pub(crate) fn push_masked(
+        &mut self,
+        piece: &mut [u8],
+        key: Option<MaskKey>,
+        expected: u64,
+    ) -> Result<(), InvalidUtf8> {
+        let arrived = self.len() + piece.len();
+        let room = usize::try_from(expected)
+            .unwrap_or(usize::MAX)
+            .min(arrived.saturating_mul(4).max(RESERVE_ON_PROMISE));
+        match (&mut self.body, key) {
+            (Body::Binary(bytes), key) => {
+                grow(bytes.capacity() - bytes.len() < piece.len(), || bytes.reserve_exact(room));
+                match key {
+                    Some(key) => key.apply_to_copy(piece, bytes),
+                    None => bytes.extend_from_slice(piece),
+                }
+                Ok(())
+            }
+            (Body::Text(text), mut key) => {
+                grow(text.capacity() - text.len() < piece.len(), || text.reserve_exact(room));
+                for block in piece.chunks_mut(TEXT_BLOCK) {
+                    if let Some(key) = &mut key {
+                        key.apply(block);
+                        *key = key.advanced(block.len());
+                    }
+                    self.utf8.push(block, |valid| text.push_str(valid))?;
+                }
+                Ok(())
+            }
+            (Body::Streamed, key) => {
+                if let Some(key) = key {
+                    key.apply(piece);
+                }
+                self.check_streamed(piece)
+            }
+        }
+    }
+
+    /// Takes a piece of the payload that an extension has already turned back.
+    pub(crate) fn push_plain(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        match &mut self.body {
+            Body::Binary(bytes) => {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+            Body::Text(text) => self.utf8.push(piece, |valid| text.push_str(valid)),
+            Body::Streamed => self.check_streamed(piece),
+        }
+    }
+
+    fn check_streamed(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        match self.kind {
+            MessageKind::Text => self.utf8.push(piece, |_| ()),
+            MessageKind::Binary => Ok(()),
+        }
+    }
+
+    /// Checks that the message may end here.
+    pub(crate) fn check_end(&self) -> Result<(), InvalidUtf8> {
+        if self.utf8.is_at_boundary() { Ok(()) } else { Err(InvalidUtf8) }
+    }
+
+    /// The message, once its last fragment is in; empty if it was handed on as it came.
+    pub(crate) fn finish(self) -> Result<Message, InvalidUtf8> {
+        self.check_end()?;
+        Ok(match self.body {
+            Body::Text(text) => Message::Text(text.into()),
+            Body::Binary(bytes) => Message::Binary(bytes.into()),
+            Body::Streamed => Message::Binary(Bytes::new()),
+        })
+    }
+}
+
+fn grow(is_short: bool, reserve: impl FnOnce()) {
+    if is_short {
+        reserve();
+    }
+}

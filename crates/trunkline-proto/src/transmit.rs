@@ -1,0 +1,196 @@
+//! What waits to be written: one buffer of headers and small payloads, and large payloads between
+//! its bytes that are written from where they lie.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+
+use crate::frame::{FrameHeader, HEADER_BYTES_MAX};
+
+/// Payloads from this size on are referenced, smaller ones copied: below, a copy costs less than
+/// one more slice in a `writev` and keeping the payload alive.
+pub(crate) const REFERENCE_FROM: usize = 4 << 10;
+
+/// The front of the buffer is cut off once this much of it has been written and nothing else
+/// empties it, so that a peer which always lags a little cannot make it grow.
+const COMPACT_FROM: usize = 16 << 10;
+
+/// The bytes that wait to be written, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Transmit {
+    /// Headers and small payloads.
+    buffer: Vec<u8>,
+    /// How much of `buffer` has been written.
+    buffer_sent: usize,
+    /// Large payloads.
+    large: VecDeque<Large>,
+    /// How much of the first of them has been written.
+    large_sent: usize,
+    /// Bytes ever queued, and bytes ever written: their difference waits.
+    queued: u64,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Large {
+    /// The payload follows this many bytes of the buffer.
+    at: usize,
+    payload: Bytes,
+}
+
+impl Transmit {
+    /// Bytes that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        usize::try_from(self.queued - self.sent).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued == self.sent
+    }
+
+    /// The position after all that is queued now. See [`Self::is_past`].
+    pub(crate) fn end(&self) -> u64 {
+        self.queued
+    }
+
+    /// Whether everything before a position that [`Self::end`] gave has been written.
+    pub(crate) fn is_past(&self, position: u64) -> bool {
+        self.sent >= position
+    }
+
+    /// Queues a whole small frame: header and payload, copied or written by `payload`.
+    #[inline]
+    pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.buffer.len();
+        self.push_header(header);
+        payload(&mut self.buffer);
+        self.queued += (self.buffer.len() - before) as u64;
+    }
+
+    /// Queues bytes as they are: a frame that was encoded before.
+    pub(crate) fn push_encoded(&mut self, frame: &Bytes) {
+        if frame.len() < REFERENCE_FROM {
+            self.buffer.extend_from_slice(frame);
+            self.queued += frame.len() as u64;
+        } else {
+            self.push_large(frame.clone());
+        }
+    }
+
+    /// Queues a frame whose payload is large enough to be worth a reference.
+    pub(crate) fn push_referenced(&mut self, header: &FrameHeader, payload: Bytes) {
+        self.push_frame(header, |_| ());
+        self.push_large(payload);
+    }
+
+    fn push_large(&mut self, payload: Bytes) {
+        self.queued += payload.len() as u64;
+        self.large.push_back(Large { at: self.buffer.len(), payload });
+    }
+
+    #[inline]
+    fn push_header(&mut self, header: &FrameHeader) {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let len = header.encode(&mut bytes);
+        self.buffer.extend_from_slice(bytes.get(..len).unwrap_or(&[]));
+    }
+
+    /// Fills `slices` with what is to be written next and gives how many were filled.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        let mut from = self.buffer_sent;
+        let mut large_from = self.large_sent;
+        let parts = self.large.iter().map(Some).chain([None]).flat_map(|large| {
+            let to = large.map_or(self.buffer.len(), |large| large.at);
+            let small = self.buffer.get(from..to).unwrap_or(&[]);
+            let payload = large.and_then(|large| large.payload.get(large_from..)).unwrap_or(&[]);
+            (from, large_from) = (to, 0);
+            [small, payload]
+        });
+        for (slice, part) in slices.iter_mut().zip(parts.filter(|part| !part.is_empty())) {
+            *slice = IoSlice::new(part);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Takes note that the first `bytes` of what waits have been written.
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.waiting());
+        self.sent += bytes as u64;
+        if self.is_empty() {
+            self.buffer.clear();
+            self.large.clear();
+            (self.buffer_sent, self.large_sent) = (0, 0);
+            return;
+        }
+        self.advance_within(bytes);
+        self.compact();
+    }
+
+    fn advance_within(&mut self, mut bytes: usize) {
+        while let Some(large) = self.large.front() {
+            let small = (large.at - self.buffer_sent).min(bytes);
+            self.buffer_sent += small;
+            bytes -= small;
+            let payload = (large.payload.len() - self.large_sent).min(bytes);
+            self.large_sent += payload;
+            bytes -= payload;
+            if self.buffer_sent < large.at || self.large_sent < large.payload.len() {
+                return;
+            }
+            self.large.pop_front();
+            self.large_sent = 0;
+        }
+        self.buffer_sent += bytes;
+    }
+
+    fn compact(&mut self) {
+        if self.buffer_sent < COMPACT_FROM || self.buffer_sent * 2 < self.buffer.len() {
+            return;
+        }
+        self.buffer.drain(..self.buffer_sent);
+        for large in &mut self.large {
+            large.at -= self.buffer_sent;
+        }
+        self.buffer_sent = 0;
+    }
+
+    /// Gives the buffer away when nothing waits, so that an idle connection owns none.
+    pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        if !self.is_empty() || self.buffer.capacity() == 0 {
+            return None;
+        }
+        // The deque goes with it: it is allocated only while large payloads are under way.
+        self.large = VecDeque::new();
+        Some(std::mem::take(&mut self.buffer))
+    }
+
+    /// Lends a buffer to write frames into, for its capacity.
+    pub(crate) fn lend_buffer(&mut self, mut buffer: Vec<u8>) {
+        if self.buffer.is_empty() && self.buffer.capacity() < buffer.capacity() {
+            buffer.clear();
+            self.buffer = buffer;
+        }
+    }
+
+    /// Gives back what capacity the bytes that wait do not need.
+    pub(crate) fn shrink(&mut self) -> Option<Vec<u8>> {
+        let unsent = self.buffer.get(self.buffer_sent..).unwrap_or(&[]);
+        if unsent.len() * 2 > self.buffer.capacity() {
+            return None;
+        }
+        let right_sized = unsent.to_vec();
+        for large in &mut self.large {
+            large.at -= self.buffer_sent;
+        }
+        self.buffer_sent = 0;
+        Some(std::mem::replace(&mut self.buffer, right_sized))
+    }
+
+    /// Bytes of memory that what waits holds on to.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.buffer.capacity() + self.large.iter().map(|large| large.payload.len()).sum::<usize>()
+    }
+}
