@@ -22,6 +22,7 @@
 //!
 //! Deadlines, TLS and sockets are for the driver; who may do what is for the application.
 
+mod accept_key;
 mod headers;
 mod syntax;
 
