@@ -23,10 +23,16 @@
 //! Deadlines, TLS and sockets are for the driver; who may do what is for the application.
 
 mod accept_key;
+mod authority;
 mod headers;
+mod origin;
 mod syntax;
+mod url;
 
+pub use authority::Authority;
 pub use headers::{Headers, InvalidHeader};
+pub use origin::{InvalidOrigin, Origin, OriginList, OriginPolicy};
+pub use url::{InvalidUrl, Url};
 
 /// What both sides speak once the handshake is over.
 #[derive(Clone, PartialEq, Default, Debug)]
