@@ -24,12 +24,14 @@
 
 mod accept_key;
 mod authority;
+pub(crate) mod extensions;
 mod headers;
 mod origin;
 mod syntax;
 mod url;
 
 pub use authority::Authority;
+pub use extensions::{Extension, MalformedExtensions};
 pub use headers::{Headers, InvalidHeader};
 pub use origin::{InvalidOrigin, Origin, OriginList, OriginPolicy};
 pub use url::{InvalidUrl, Url};
