@@ -24,16 +24,22 @@
 
 mod accept_key;
 mod authority;
+mod error;
 pub(crate) mod extensions;
+mod head;
 mod headers;
 mod origin;
+mod response;
 mod syntax;
 mod url;
 
 pub use authority::Authority;
+pub use error::{HandshakeError, HeadError};
 pub use extensions::{Extension, MalformedExtensions};
+pub use head::HeadLimits;
 pub use headers::{Headers, InvalidHeader};
 pub use origin::{InvalidOrigin, Origin, OriginList, OriginPolicy};
+pub use response::Response;
 pub use url::{InvalidUrl, Url};
 
 /// What both sides speak once the handshake is over.
