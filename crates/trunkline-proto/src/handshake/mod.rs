@@ -29,7 +29,9 @@ pub(crate) mod extensions;
 mod head;
 mod headers;
 mod origin;
+mod refusal;
 mod response;
+mod subprotocol;
 mod syntax;
 mod url;
 
@@ -39,7 +41,9 @@ pub use extensions::{Extension, MalformedExtensions};
 pub use head::HeadLimits;
 pub use headers::{Headers, InvalidHeader};
 pub use origin::{InvalidOrigin, Origin, OriginList, OriginPolicy};
+pub use refusal::{InvalidStatus, Refusal};
 pub use response::Response;
+pub use subprotocol::{InvalidSubprotocol, Subprotocols};
 pub use url::{InvalidUrl, Url};
 
 /// What both sides speak once the handshake is over.
