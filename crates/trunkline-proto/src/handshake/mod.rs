@@ -23,6 +23,7 @@
 //! Deadlines, TLS and sockets are for the driver; who may do what is for the application.
 
 mod accept_key;
+mod acceptance;
 mod authority;
 mod error;
 pub(crate) mod extensions;
@@ -30,11 +31,15 @@ mod head;
 mod headers;
 mod origin;
 mod refusal;
+mod request;
+mod request_head;
 mod response;
+mod server;
 mod subprotocol;
 mod syntax;
 mod url;
 
+pub use acceptance::{AcceptError, Acceptance};
 pub use authority::Authority;
 pub use error::{HandshakeError, HeadError};
 pub use extensions::{Extension, MalformedExtensions};
@@ -42,7 +47,10 @@ pub use head::HeadLimits;
 pub use headers::{Headers, InvalidHeader};
 pub use origin::{InvalidOrigin, Origin, OriginList, OriginPolicy};
 pub use refusal::{InvalidStatus, Refusal};
+pub use request::Request;
+pub use request_head::{RequestHead, RequestParser};
 pub use response::Response;
+pub use server::{ServerConfig, ServerHandshake};
 pub use subprotocol::{InvalidSubprotocol, Subprotocols};
 pub use url::{InvalidUrl, Url};
 
