@@ -25,6 +25,7 @@
 mod accept_key;
 mod acceptance;
 mod authority;
+mod client;
 mod error;
 pub(crate) mod extensions;
 mod head;
@@ -41,6 +42,7 @@ mod url;
 
 pub use acceptance::{AcceptError, Acceptance};
 pub use authority::Authority;
+pub use client::{ClientConfig, ClientHandshake, Opened};
 pub use error::{HandshakeError, HeadError};
 pub use extensions::{Extension, MalformedExtensions};
 pub use head::HeadLimits;
