@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Formatting, of the workspace and of the two that stand apart from it.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+for manifest in Cargo.toml bench/Cargo.toml fuzz/Cargo.toml; do
+    [ ! -e "$manifest" ] || cargo fmt --manifest-path "$manifest" --all --check
+done
