@@ -1,0 +1,125 @@
+//! A neutral WebSocket load generator: raw sockets, epoll, pre-built frames.
+//! Prints one JSON object per run.
+
+mod echo;
+mod frames;
+mod idle;
+mod proc;
+mod shake;
+mod sys;
+
+use std::net::SocketAddrV4;
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Payload {
+    Bin,
+    Ascii,
+    Utf8,
+    Json,
+}
+
+#[derive(Clone, Debug)]
+pub struct Opts {
+    pub mode: String,
+    pub addr: SocketAddrV4,
+    pub path: String,
+    pub conns: usize,
+    pub size: usize,
+    pub window: usize,
+    pub secs: f64,
+    pub warmup: f64,
+    pub threads: usize,
+    pub server_pid: Option<u32>,
+    pub raw: bool,
+    pub payload: Payload,
+    pub deflate: bool,
+    pub no_context: bool,
+    pub verify: bool,
+    /// Loopback source addresses to spread connections over (127.0.0.2 up).
+    pub sources: u32,
+    /// idle: exchange this many messages on each connection before measuring.
+    pub touch: usize,
+    /// idle: seconds to wait before the last memory reading.
+    pub hold: f64,
+    pub label: String,
+}
+
+const HELP: &str = "loadgen MODE --addr IP:PORT [options]
+MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect
+  --conns N --size BYTES --window W --secs S --warmup S --threads N
+  --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)
+  --deflate [--no-context]        --verify (check every echoed byte)
+  --server-pid PID  --sources N   --touch N  --hold S  --label TEXT  --path P";
+
+fn parse() -> Opts {
+    let mut a = std::env::args().skip(1);
+    let mut o = Opts {
+        mode: a.next().unwrap_or_else(|| die(HELP)),
+        addr: "127.0.0.1:9001".parse().unwrap(),
+        path: "/".into(),
+        conns: 64,
+        size: 32,
+        window: 1,
+        secs: 2.0,
+        warmup: 0.5,
+        threads: 1,
+        server_pid: None,
+        raw: false,
+        payload: Payload::Bin,
+        deflate: false,
+        no_context: false,
+        verify: false,
+        sources: 1,
+        touch: 0,
+        hold: 1.0,
+        label: String::new(),
+    };
+    while let Some(k) = a.next() {
+        let mut v = || a.next().unwrap_or_else(|| die(HELP));
+        match k.as_str() {
+            "--addr" => o.addr = v().parse().expect("addr"),
+            "--path" => o.path = v(),
+            "--conns" => o.conns = v().parse().unwrap(),
+            "--size" => o.size = v().parse().unwrap(),
+            "--window" => o.window = v().parse().unwrap(),
+            "--secs" => o.secs = v().parse().unwrap(),
+            "--warmup" => o.warmup = v().parse().unwrap(),
+            "--threads" => o.threads = v().parse().unwrap(),
+            "--server-pid" => o.server_pid = Some(v().parse().unwrap()),
+            "--raw" => o.raw = true,
+            "--payload" => {
+                o.payload = match v().as_str() {
+                    "bin" => Payload::Bin,
+                    "ascii" => Payload::Ascii,
+                    "utf8" => Payload::Utf8,
+                    "json" => Payload::Json,
+                    _ => die(HELP),
+                }
+            }
+            "--deflate" => o.deflate = true,
+            "--no-context" => o.no_context = true,
+            "--verify" => o.verify = true,
+            "--sources" => o.sources = v().parse().unwrap(),
+            "--touch" => o.touch = v().parse().unwrap(),
+            "--hold" => o.hold = v().parse().unwrap(),
+            "--label" => o.label = v(),
+            _ => die(HELP),
+        }
+    }
+    o
+}
+
+pub fn die(m: &str) -> ! {
+    eprintln!("{m}");
+    std::process::exit(2)
+}
+
+fn main() {
+    let o = parse();
+    match o.mode.as_str() {
+        "echo" => echo::run(&o),
+        "idle" => idle::run(&o),
+        "connect" => shake::run(&o),
+        _ => die(HELP),
+    }
+}
