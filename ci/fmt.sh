@@ -4,5 +4,5 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 for manifest in Cargo.toml bench/Cargo.toml fuzz/Cargo.toml; do
-    [ ! -e "$manifest" ] || cargo fmt --manifest-path "$manifest" --all --check
+    [ ! -e "$manifest" ] || cargo fmt --manifest-path "$manifest" --all --check -- --color never
 done
