@@ -3,4 +3,8 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --all-features --no-deps --document-private-items
+export RUSTDOCFLAGS=-Dwarnings
+# The library and the command are both called trunkline and want the same page: the library comes last and keeps it.
+for kind in --bins --lib; do
+    cargo doc --locked --workspace "$kind" --all-features --no-deps --document-private-items
+done
