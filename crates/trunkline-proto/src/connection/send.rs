@@ -157,6 +157,10 @@ impl Connection {
         if !self.is_open() {
             return;
         }
+        // The last chance to answer the newest ping: nothing follows a close frame.
+        if let Some(payload) = self.pong.pending.take() {
+            self.push_frame(OpCode::Pong, true, false, &payload);
+        }
         let reason = truncate(reason, CLOSE_REASON_MAX);
         self.push_close_frame(Some(code), reason);
         let info = Box::new(CloseInfo {

@@ -98,6 +98,20 @@ fn s5_5_3_a_waiting_pong_is_not_overtaken_for_ever() {
     }
 }
 
+/// §5.5.2: a ping that came before we close is answered, in front of the close frame.
+#[test]
+fn s5_5_2_a_waiting_pong_goes_out_before_our_close() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |_| ()));
+        driven.feed(&frames(role.peer(), &[(0x89, "1"), (0x89, "2")]));
+        driven.conn.close(CloseCode::NORMAL, "", start());
+        let sent = twin::strict(role, &driven.drain());
+        let sent: Vec<_> = sent.into_iter().map(|it| (it.first, it.payload)).collect();
+        let close = (0x88, close_payload(1000, ""));
+        assert_eq!(sent, [(0x8a, b"1".to_vec()), (0x8a, b"2".to_vec()), close]);
+    }
+}
+
 /// §5.5.3: pongs that nobody asked for are heard and cost nothing.
 #[test]
 fn sec_ct_05_s5_5_3_unsolicited_pongs_are_ignored() {
