@@ -70,6 +70,8 @@ pub struct Connection {
     role: Role,
     /// Whether the next message is handed on in chunks.
     streamed: bool,
+    /// Whole messages up to this length are within every limit.
+    small_message_max: u8,
     settings: Arc<Settings>,
     state: State,
     /// The data frame whose payload is coming in.
@@ -108,6 +110,7 @@ impl Connection {
         Self {
             role,
             streamed: false,
+            small_message_max: receive::small_message_max(&settings.limits),
             settings,
             state: State::Open,
             frame: None,

@@ -8,12 +8,16 @@ use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
 use crate::event::{Chunk, CloseInfo, Event, Initiator};
 use crate::frame::{FrameHeader, MaskKey, OpCode};
+use crate::limits::Limits;
 use crate::message::{Assembler, MessageKind, Received, from_utf8};
 use crate::state::{Closed, State};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
 const IN_PLACE_MAX: u64 = 8 << 10;
+
+/// The longest payload whose length stands in the second byte of its header (§5.2).
+const SMALL_MAX: u8 = 125;
 
 /// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
 const WHOLE_TEXT: u8 = 0x81;
@@ -40,6 +44,12 @@ enum Step<'i> {
     Inflated { kind: MessageKind, last: bool },
 }
 
+/// The longest message that may be taken without a look at the limits.
+pub(super) fn small_message_max(limits: &Limits) -> u8 {
+    let allowed = limits.message_bytes.max().min(limits.frame_bytes.max());
+    u8::try_from(allowed).map_or(SMALL_MAX, |allowed| allowed.min(SMALL_MAX))
+}
+
 impl Connection {
     /// Takes bytes from the front of `input` until something has happened that the application
     /// should hear, or until there is nothing more to understand.
@@ -60,7 +70,8 @@ impl Connection {
             self.keepalive.on_bytes(now);
         }
         if self.is_between_messages()
-            && let Some((kind, payload)) = take_small_message(self.role, input)
+            && let Some((kind, payload)) =
+                take_small_message(self.role, self.small_message_max, input)
         {
             self.keepalive.on_message(now);
             return match whole(kind, payload) {
@@ -370,10 +381,11 @@ impl Connection {
 }
 
 /// Takes a message off the input if it is one whole frame with the shortest kind of header: the
-/// case that has to be fast.
+/// case that has to be fast. `max` is below 126, so that the length stands in the second byte.
 #[inline]
 fn take_small_message<'i>(
     role: Role,
+    max: u8,
     input: &mut Input<'i>,
 ) -> Option<(MessageKind, &'i mut [u8])> {
     let ([first, second], rest) = input.remaining().split_first_chunk()?;
@@ -384,7 +396,7 @@ fn take_small_message<'i>(
     };
     match role {
         Role::Server => {
-            let payload_len = usize::from(second.checked_sub(0x80).filter(|len| *len < 126)?);
+            let payload_len = usize::from(second.checked_sub(0x80).filter(|len| *len <= max)?);
             let (key, rest) = rest.split_first_chunk()?;
             if rest.len() < payload_len {
                 return None;
@@ -395,7 +407,7 @@ fn take_small_message<'i>(
             Some((kind, payload))
         }
         Role::Client => {
-            let payload_len = usize::from(Some(*second).filter(|len| *len < 126)?);
+            let payload_len = usize::from(Some(*second).filter(|len| *len <= max)?);
             if rest.len() < payload_len {
                 return None;
             }

@@ -117,7 +117,7 @@ fn s5_5_2_a_waiting_pong_goes_out_before_our_close() {
 fn sec_ct_05_s5_5_3_unsolicited_pongs_are_ignored() {
     check(
         &[(0x8a, ""), (0x8a, "x"), (0x8a, "\0\0\0\0"), (0x8a, "\0\0\0\u{1}")],
-        &[const { Seen::Pong }; 4],
+        &vec![Seen::Pong; 4],
         None,
     );
     for role in ROLES {
