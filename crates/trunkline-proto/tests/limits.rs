@@ -329,3 +329,24 @@ fn a_limit_allows_its_maximum() {
     assert!(Limit::unbounded().allows(usize::MAX));
     assert_eq!(format!("{:?}", Limit::unbounded()), "unbounded");
 }
+
+/// A message of many fragments is copied a few times as it grows, not once for each of them.
+#[test]
+fn a_message_of_many_fragments_grows_in_few_steps() {
+    for role in ROLES {
+        for first in [0x01, 0x02] {
+            let mut driven = Driven::new(connection(role, |_| ()));
+            driven.feed(&frame(role.peer(), first, &[b'g'; 64]));
+            let fragment = frame(role.peer(), 0x00, &[b'g'; 64]);
+            let mut steps = 0;
+            let mut before = driven.conn.memory_bytes();
+            for _ in 0..4096 {
+                driven.feed(&fragment);
+                let now = driven.conn.memory_bytes();
+                steps += usize::from(now != before);
+                before = now;
+            }
+            assert!(steps < 20, "{steps} reallocations for 256 KiB");
+        }
+    }
+}

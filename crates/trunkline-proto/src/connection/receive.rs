@@ -229,7 +229,7 @@ impl Connection {
         let Some(message) = &mut self.assembler else { return Ok(Step::Again) };
         let piece = input.take(available);
         message
-            .push_masked(piece, frame.key, frame.remaining)
+            .push_masked(piece, frame.key, frame.remaining, frame.fin)
             .map_err(|_| ProtocolError::InvalidUtf8)?;
         let piece: &'i [u8] = piece;
         frame.key = frame.key.map(|key| key.advanced(available));

@@ -125,17 +125,21 @@ impl Assembler {
     }
 
     /// Takes a masked piece of the payload; `expected` bytes of its frame are still to come, this
-    /// piece included.
+    /// piece included, and `fin` says that no other frame follows.
     pub(crate) fn push_masked(
         &mut self,
         piece: &mut [u8],
         key: Option<MaskKey>,
         expected: u64,
+        fin: bool,
     ) -> Result<(), InvalidUtf8> {
         let arrived = self.len() + piece.len();
-        let room = usize::try_from(expected)
+        let promised = usize::try_from(expected)
             .unwrap_or(usize::MAX)
             .min(arrived.saturating_mul(4).max(RESERVE_ON_PROMISE));
+        // Where more frames follow, doubling keeps a message of many short ones from being moved
+        // once for each of them.
+        let room = if fin { promised } else { promised.max(self.len()) };
         match (&mut self.body, key) {
             (Body::Binary(bytes), key) => {
                 grow(bytes.capacity() - bytes.len() < piece.len(), || bytes.reserve_exact(room));
