@@ -1,0 +1,343 @@
+//! Deadlines. Time is a value here, so an hour costs nothing.
+
+#[path = "rfc6455/support.rs"]
+mod support;
+#[path = "rfc6455/twin.rs"]
+mod twin;
+
+use std::time::{Duration, Instant};
+
+use trunkline_proto::limits::Settings;
+use trunkline_proto::{CloseCode, Event, Input, Role, Timeout};
+
+use support::*;
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+fn at(seconds: u64) -> Instant {
+    start() + secs(seconds)
+}
+
+/// Checks that `due` is when something happens, and that nothing does before.
+#[track_caller]
+fn check_due(driven: &mut Driven, due: Instant) {
+    assert_eq!(driven.conn.poll_timeout(), Some(due));
+    let waiting = driven.conn.transmit_bytes();
+    for early in [start(), due - secs(1), due - NANOSECOND] {
+        assert_eq!(driven.conn.handle_timeout(early), Ok(()));
+        assert_eq!(driven.conn.transmit_bytes(), waiting, "early does nothing");
+        assert_eq!(driven.conn.poll_timeout(), Some(due));
+    }
+}
+
+/// What was sent since the last time, as first bytes and payloads.
+fn sent(driven: &mut Driven) -> Vec<(u8, Vec<u8>)> {
+    let role = driven.conn.role();
+    twin::strict(role, &driven.drain()).into_iter().map(|it| (it.first, it.payload)).collect()
+}
+
+/// Settings that no two deadlines of fall together.
+fn keepalive_25_10(settings: &mut Settings) {
+    settings.keepalive_interval = Some(secs(25));
+    settings.keepalive_timeout = secs(10);
+}
+
+#[test]
+fn sec_rl_05_keepalive_a_silent_peer_is_asked_and_then_given_up() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        check_due(&mut driven, at(25));
+        assert_eq!(driven.conn.handle_timeout(at(25)), Ok(()));
+        assert_eq!(sent(&mut driven), [(0x89, 1_u32.to_be_bytes().to_vec())]);
+        check_due(&mut driven, at(35));
+        assert_eq!(driven.conn.handle_timeout(at(35)), Err(Timeout::Keepalive));
+        assert!(driven.conn.is_closed() && !driven.conn.is_open());
+        let reason = Timeout::Keepalive.to_string();
+        assert_eq!(sent(&mut driven), [(0x88, close_payload(1011, reason))]);
+        assert!(driven.conn.is_finished());
+        driven.feed_at(&frame(role.peer(), 0x81, b"late"), at(36));
+        assert_eq!(driven.events, []);
+    }
+}
+
+#[test]
+fn keepalive_goes_on_for_ever_with_a_peer_that_answers() {
+    for role in ROLES {
+        let mut ours = Driven::new(connection(role, keepalive_25_10));
+        let mut theirs = Driven::new(connection(role.peer(), |settings| {
+            settings.keepalive_interval = None;
+        }));
+        let mut now = start();
+        for round in 1..100 {
+            let due = ours.conn.poll_timeout().unwrap();
+            assert_eq!(due, now + secs(25));
+            ours.conn.handle_timeout(due).unwrap();
+            theirs.feed_at(&ours.drain(), due);
+            now = due + Duration::from_millis(round);
+            ours.feed_at(&theirs.drain(), now);
+            assert_eq!(ours.conn.round_trip(), Some(Duration::from_millis(round)));
+        }
+    }
+}
+
+/// After a night asleep a ping goes out first: nobody is given up on unasked.
+#[test]
+fn keepalive_a_late_call_asks_before_it_gives_up() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        assert_eq!(driven.conn.handle_timeout(at(36_000)), Ok(()));
+        assert_eq!(sent(&mut driven).len(), 1);
+        check_due(&mut driven, at(36_010));
+    }
+}
+
+#[test]
+fn keepalive_can_be_left_out() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+        }));
+        assert_eq!(driven.conn.poll_timeout(), None);
+        assert_eq!(driven.conn.handle_timeout(at(1_000_000)), Ok(()));
+        driven.conn.ping(at(1));
+        assert_eq!(driven.conn.poll_timeout(), None);
+    }
+}
+
+/// §5.5.3: only the newest ping counts, for an answer to an older one measures something else.
+#[test]
+fn round_trip_is_that_of_the_newest_ping() {
+    for role in ROLES {
+        let mut conn = connection(role, |_| ());
+        conn.ping(at(1));
+        conn.ping(at(3));
+        let pings = twin::strict(role, &drain(&mut conn));
+        let mut pong = |payload: &[u8], now| {
+            let mut bytes = frame(role.peer(), 0x8a, payload);
+            match conn.poll_event(&mut Input::new(&mut bytes), now) {
+                Ok(Some(Event::Pong(round_trip))) => (round_trip, conn.round_trip()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(pong(&pings[0].payload, at(4)), (None, None));
+        assert_eq!(pong(b"unasked", at(4)), (None, None));
+        assert_eq!(pong(&[], at(4)), (None, None));
+        assert_eq!(pong(&pings[1].payload, at(7)), (Some(secs(4)), Some(secs(4))));
+        assert_eq!(pong(&pings[1].payload, at(9)), (None, Some(secs(4))), "answered once");
+    }
+}
+
+#[test]
+fn idle_counts_messages_and_nothing_else() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+            settings.idle_timeout = Some(secs(30));
+        }));
+        check_due(&mut driven, at(30));
+        driven.feed_at(&frames(role.peer(), &[(0x89, "p"), (0x8a, "p")]), at(10));
+        check_due(&mut driven, at(30));
+        for (now, list) in [
+            (11, &[(0x81, &b"small"[..])][..]),
+            (12, &[(0x82, &[0; 200])]),
+            (13, &[(0x82, &[0; 20_000])]),
+            (14, &[(0x01, b"in "), (0x80, b"parts")]),
+        ] {
+            driven.feed_at(&frames(role.peer(), list), at(now));
+            check_due(&mut driven, at(now + 30));
+        }
+        driven.conn.queue("what we send does not count").unwrap();
+        driven.drain();
+        driven.conn.receive_streamed(true);
+        driven.feed_at(&frame(role.peer(), 0x01, b"chunk"), at(20));
+        check_due(&mut driven, at(50));
+        assert_eq!(driven.conn.handle_timeout(at(50)), Err(Timeout::Idle));
+        let reason = Timeout::Idle.to_string();
+        assert_eq!(sent(&mut driven), [(0x88, close_payload(1001, reason))]);
+    }
+}
+
+#[test]
+fn sec_fg_07_a_message_must_be_finished_in_time() {
+    for role in ROLES {
+        for begin in [
+            frame(role.peer(), 0x01, b"once upon a time"),
+            frame(role.peer(), 0x02, b""),
+            header(role.peer(), 0x82, 100),
+            header(role.peer(), 0x81, 10_000),
+        ] {
+            let mut driven = Driven::new(connection(role, |settings| {
+                settings.keepalive_interval = Some(secs(1000));
+            }));
+            driven.feed_at(&begin, at(5));
+            check_due(&mut driven, at(65));
+        }
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = Some(secs(1000));
+        }));
+        driven.feed_at(&frame(role.peer(), 0x01, b"a"), at(5));
+        // Neither more of it nor control frames buy time.
+        driven.feed_at(&frames(role.peer(), &[(0x00, "b"), (0x89, "p")]), at(50));
+        assert_eq!(sent(&mut driven), [(0x8a, b"p".to_vec())]);
+        check_due(&mut driven, at(65));
+        assert_eq!(driven.conn.handle_timeout(at(65)), Err(Timeout::UnfinishedMessage));
+        let reason = Timeout::UnfinishedMessage.to_string();
+        assert_eq!(sent(&mut driven), [(0x88, close_payload(1008, reason))]);
+        assert!(driven.conn.is_finished());
+    }
+}
+
+#[test]
+fn the_time_for_a_message_begins_with_its_first_frame() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+        }));
+        for now in [5, 50, 500] {
+            driven.feed_at(&frame(role.peer(), 0x01, b"a"), at(now));
+            check_due(&mut driven, at(now + 60));
+            driven.feed_at(&frame(role.peer(), 0x80, b"b"), at(now + 30));
+            assert_eq!(driven.conn.poll_timeout(), None);
+        }
+        // Who takes a message as a stream decides for himself how long it may be.
+        driven.conn.receive_streamed(true);
+        driven.feed_at(&frame(role.peer(), 0x01, b"a"), at(600));
+        assert_eq!(driven.conn.poll_timeout(), None);
+        assert_eq!(driven.conn.handle_timeout(at(6000)), Ok(()));
+    }
+}
+
+#[test]
+fn sec_bp_03_a_transport_that_takes_nothing_is_given_up() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+        }));
+        driven.conn.queue(&[0; 1000][..]).unwrap();
+        assert_eq!(driven.conn.poll_timeout(), None, "nobody has tried to write yet");
+        driven.conn.transmitted(0, at(5));
+        driven.conn.transmitted(0, at(10));
+        check_due(&mut driven, at(35));
+        driven.conn.transmitted(1, at(20));
+        assert_eq!(driven.conn.poll_timeout(), None, "one byte is progress");
+        driven.conn.transmitted(0, at(20));
+        check_due(&mut driven, at(50));
+        assert_eq!(driven.conn.handle_timeout(at(50)), Err(Timeout::Write));
+        assert!(driven.conn.is_closed());
+    }
+}
+
+/// §7.1.1: while closing, the close deadline takes the place of keepalive and idle.
+#[test]
+fn closing_has_one_deadline_for_all() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            keepalive_25_10(settings);
+            settings.idle_timeout = Some(secs(26));
+        }));
+        driven.conn.close(CloseCode::NORMAL, "", at(20));
+        driven.drain();
+        check_due(&mut driven, at(30));
+        // What the peer still sends does not put it off, nor does its close.
+        driven.feed_at(&frame(role.peer(), 0x81, b"still here"), at(25));
+        check_due(&mut driven, at(30));
+        assert_eq!(driven.conn.handle_timeout(at(30)), Err(Timeout::Close));
+        // Once both have closed, the wait for the end of the transport begins anew.
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        driven.conn.close(CloseCode::NORMAL, "", at(20));
+        driven.feed_at(&frame(role.peer(), 0x88, b""), at(25));
+        driven.drain();
+        check_due(&mut driven, at(35));
+        assert_eq!(driven.conn.handle_timeout(at(35)), Err(Timeout::Close));
+    }
+}
+
+/// An unfinished message and a stalled transport matter also while we wait for the peer's close.
+#[test]
+fn closing_does_not_excuse_other_deadlines() {
+    for role in ROLES {
+        let change = |settings: &mut Settings| {
+            settings.close_timeout = secs(1000);
+            settings.keepalive_interval = None;
+        };
+        let mut driven = Driven::new(connection(role, change));
+        driven.feed_at(&frame(role.peer(), 0x01, b"a"), at(1));
+        driven.conn.close(CloseCode::NORMAL, "", at(2));
+        check_due(&mut driven, at(61));
+        driven.conn.transmitted(0, at(3));
+        check_due(&mut driven, at(33));
+        assert_eq!(driven.conn.handle_timeout(at(33)), Err(Timeout::Write));
+        let mut driven = Driven::new(connection(role, change));
+        driven.feed_at(&frame(role.peer(), 0x01, b"a"), at(1));
+        driven.conn.close(CloseCode::NORMAL, "", at(2));
+        assert_eq!(driven.conn.handle_timeout(at(61)), Err(Timeout::UnfinishedMessage));
+        assert_eq!(sent(&mut driven).len(), 1, "one close frame is enough");
+    }
+}
+
+/// Property: whatever was called before, nothing is due a nanosecond before `poll_timeout`, and
+/// something is at that very time.
+#[test]
+fn poll_timeout_is_exact_after_any_calls() {
+    for seed in 0..3000 {
+        let mut random = Random::new(seed);
+        let role = *random.pick(&ROLES);
+        let mut any = || secs(1 + random.below(50) as u64);
+        let times = [any(), any(), any(), any(), any(), any()];
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = Some(times[0]);
+            settings.keepalive_timeout = times[1];
+            settings.idle_timeout = Some(times[2]);
+            settings.unfinished_message_timeout = Some(times[3]);
+            settings.write_timeout = Some(times[4]);
+            settings.close_timeout = times[5];
+        }));
+        let mut now = start();
+        for _ in 0..random.below(12) {
+            now += Duration::from_millis(random.next() % 9000);
+            let from = role.peer();
+            match random.below(12) {
+                0 => driven.feed_at(&frame(from, 0x81, b"small"), now),
+                1 => driven.feed_at(&frame(from, 0x02, b"begun"), now),
+                2 => driven.feed_at(&frame(from, 0x80, b"ended"), now),
+                3 => driven.feed_at(&frame(from, 0x89, b"ping"), now),
+                4 => driven.feed_at(&frame(from, 0x8a, &1_u32.to_be_bytes()), now),
+                5 => driven.feed_at(&frame(from, 0x88, b""), now),
+                6 => driven.conn.ping(now),
+                7 => drop(driven.conn.queue("message")),
+                8 => driven.conn.transmitted(0, now),
+                9 => driven.conn.transmitted(3, now),
+                10 if random.chance(4) => driven.conn.close(CloseCode::NORMAL, "", now),
+                _ => drop(driven.conn.handle_timeout(now)),
+            }
+        }
+        let Some(due) = driven.conn.poll_timeout() else { continue };
+        if due <= now {
+            assert!(acts(&mut driven, now), "seed {seed}: overdue");
+            continue;
+        }
+        assert!(!acts(&mut driven, due - NANOSECOND), "seed {seed}: too early");
+        assert!(acts(&mut driven, due), "seed {seed}: due and nothing happened");
+    }
+}
+
+/// Whether a call at `now` does anything.
+fn acts(driven: &mut Driven, now: Instant) -> bool {
+    let before = driven.conn.transmit_bytes();
+    driven.conn.handle_timeout(now).is_err() || driven.conn.transmit_bytes() != before
+}
+
+#[test]
+fn each_timeout_names_the_setting_that_it_comes_from() {
+    for (timeout, setting) in [
+        (Timeout::Keepalive, "keepalive_timeout"),
+        (Timeout::Idle, "idle_timeout"),
+        (Timeout::UnfinishedMessage, "unfinished_message_timeout"),
+        (Timeout::Write, "write_timeout"),
+        (Timeout::Close, "close_timeout"),
+    ] {
+        assert!(timeout.to_string().contains(setting));
+        assert!(timeout.to_string().len() <= 123, "it is the reason in a close frame");
+    }
+    assert_eq!(Role::Client.peer(), Role::Server);
+}
