@@ -1,8 +1,9 @@
 //! When to ping, and when silence means that the peer is gone.
 //!
 //! Any byte from the peer is a sign of life, so a ping is sent only into silence, and a pong that
-//! queues behind a large message is not missed. Deadlines are computed when they are asked for:
-//! a message costs one assignment.
+//! queues behind a large message is not missed. A dead peer is found within interval and timeout of
+//! its last byte, whoever pings in between. Deadlines are computed when they are asked for: a message
+//! costs three stores.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub(crate) type PingPayload = [u8; 4];
 pub(crate) struct Keepalive {
     heard_at: Instant,
     message_at: Instant,
+    /// Our oldest ping since the peer was last heard: how long it has been silent although asked.
+    asked_at: Option<Instant>,
     /// Our newest ping, while it is not answered.
     outstanding: Option<Instant>,
     pings: u32,
@@ -24,13 +27,21 @@ pub(crate) struct Keepalive {
 
 impl Keepalive {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { heard_at: now, message_at: now, outstanding: None, pings: 0, round_trip: None }
+        Self {
+            heard_at: now,
+            message_at: now,
+            asked_at: None,
+            outstanding: None,
+            pings: 0,
+            round_trip: None,
+        }
     }
 
     /// Bytes came in.
     #[inline]
     pub(crate) fn on_bytes(&mut self, now: Instant) {
         self.heard_at = now;
+        self.asked_at = None;
     }
 
     /// A message, or a part of one, came in.
@@ -42,6 +53,7 @@ impl Keepalive {
     /// A ping goes out: gives its payload.
     pub(crate) fn on_ping_sent(&mut self, now: Instant) -> PingPayload {
         self.pings = self.pings.wrapping_add(1);
+        self.asked_at.get_or_insert(now);
         self.outstanding = Some(now);
         self.pings.to_be_bytes()
     }
@@ -73,13 +85,13 @@ impl Keepalive {
         if self.ping_or_pong_due(settings).is_none_or(|due| due > now) {
             return Ok(PingDue::No);
         }
-        if self.outstanding.is_some() { Err(Timeout::Keepalive) } else { Ok(PingDue::Yes) }
+        if self.asked_at.is_some() { Err(Timeout::Keepalive) } else { Ok(PingDue::Yes) }
     }
 
     fn ping_or_pong_due(&self, settings: &Settings) -> Option<Instant> {
         let interval = settings.keepalive_interval?;
-        match self.outstanding {
-            Some(sent_at) => sent_at.max(self.heard_at).checked_add(settings.keepalive_timeout),
+        match self.asked_at {
+            Some(asked_at) => asked_at.checked_add(settings.keepalive_timeout),
             None => self.heard_at.checked_add(interval),
         }
     }

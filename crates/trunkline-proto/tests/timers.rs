@@ -80,6 +80,57 @@ fn keepalive_goes_on_for_ever_with_a_peer_that_answers() {
     }
 }
 
+/// Any byte shows that the peer lives, also one that means nothing yet.
+#[test]
+fn keepalive_any_byte_is_a_sign_of_life() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        let message = frame(role.peer(), 0x82, &[b'x'; 200]);
+        driven.feed_at(&message[..1], at(15));
+        check_due(&mut driven, at(40));
+        driven.conn.handle_timeout(at(40)).unwrap();
+        // One more byte after the ping is as good as a pong.
+        driven.feed_at(&message[1..2], at(44));
+        assert_eq!(driven.error, None);
+        check_due(&mut driven, at(69));
+        driven.feed_at(&message[2..], at(50));
+        check_due(&mut driven, at(75));
+    }
+}
+
+/// A dead peer is found within interval and timeout of its last byte, whatever it answered before.
+#[test]
+fn keepalive_a_peer_that_sends_but_never_pongs_lives() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        let mut now = start();
+        for _ in 0..20 {
+            now += secs(25);
+            check_due(&mut driven, now);
+            driven.conn.handle_timeout(now).unwrap();
+            assert_eq!(sent(&mut driven).len(), 1);
+            now += secs(9);
+            driven.feed_at(&frame(role.peer(), 0x81, b"busy"), now);
+        }
+        driven.conn.handle_timeout(now + secs(25)).unwrap();
+        assert_eq!(driven.conn.handle_timeout(now + secs(35)), Err(Timeout::Keepalive));
+    }
+}
+
+/// An application that pings on its own must not hide that nobody answers.
+#[test]
+fn keepalive_pings_of_the_application_do_not_put_it_off() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        driven.feed_at(&frame(role.peer(), 0x81, b"hello"), at(1));
+        for now in [at(5), at(8), at(11), at(14)] {
+            driven.conn.ping(now);
+            check_due(&mut driven, at(15));
+        }
+        assert_eq!(driven.conn.handle_timeout(at(15)), Err(Timeout::Keepalive));
+    }
+}
+
 /// After a night asleep a ping goes out first: nobody is given up on unasked.
 #[test]
 fn keepalive_a_late_call_asks_before_it_gives_up() {
