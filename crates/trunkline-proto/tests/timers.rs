@@ -117,6 +117,46 @@ fn keepalive_a_peer_that_sends_but_never_pongs_lives() {
     }
 }
 
+/// Bytes that were left are offered again with every call: they are heard once.
+#[test]
+fn keepalive_bytes_that_were_left_are_not_heard_again() {
+    for role in ROLES {
+        let bytes = frame(role.peer(), 0x89, b"ping");
+        for left in 1..bytes.len() {
+            let mut conn = connection(role, keepalive_25_10);
+            for now in (5..25).map(at) {
+                let mut unread = bytes[..left].to_vec();
+                let mut input = Input::new(&mut unread);
+                assert_eq!(conn.poll_event(&mut input, now), Ok(None));
+                assert_eq!(input.len(), left);
+                assert_eq!(conn.poll_timeout(), Some(at(5 + 25)));
+            }
+            // Those that complete them are heard.
+            let mut unread = bytes.clone();
+            let mut input = Input::new(&mut unread);
+            assert_eq!(conn.poll_event(&mut input, at(28)), Ok(Some(Event::Ping(b"ping"))));
+            assert_eq!(conn.poll_timeout(), Some(at(28 + 25)));
+        }
+    }
+}
+
+/// New bytes are heard also where fewer came than were left before.
+#[test]
+fn keepalive_new_bytes_after_a_message_that_was_cut_are_heard() {
+    for role in ROLES {
+        let bytes = frame(role.peer(), 0x81, b"message");
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        driven.feed_at(&bytes[..5], at(1));
+        let mut unread = [&driven.unread[..], &bytes[5..]].concat();
+        let mut input = Input::new(&mut unread);
+        // The driver takes one event and leaves it at that.
+        assert!(matches!(driven.conn.poll_event(&mut input, at(2)), Ok(Some(_))));
+        driven.unread.clear();
+        driven.feed_at(&bytes[..1], at(3));
+        check_due(&mut driven, at(28));
+    }
+}
+
 /// An application that pings on its own must not hide that nobody answers.
 #[test]
 fn keepalive_pings_of_the_application_do_not_put_it_off() {

@@ -74,6 +74,8 @@ pub struct Connection {
     small_message_max: u8,
     settings: Arc<Settings>,
     state: State,
+    /// How much of the last input was left, because it was too short to be understood.
+    left_bytes: usize,
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
     /// The message whose frames are coming in. Most messages are one whole small frame and never get here.
@@ -113,6 +115,7 @@ impl Connection {
             small_message_max: receive::small_message_max(&settings.limits),
             settings,
             state: State::Open,
+            left_bytes: 0,
             frame: None,
             assembler: None,
             transmit: Transmit::default(),

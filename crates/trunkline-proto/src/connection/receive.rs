@@ -66,13 +66,12 @@ impl Connection {
         input: &mut Input<'i>,
         now: Instant,
     ) -> Result<Option<Event<'e>>, ProtocolError> {
-        if !input.is_empty() {
-            self.keepalive.on_bytes(now);
-        }
         if self.is_between_messages()
             && let Some((kind, payload)) =
                 take_small_message(self.role, self.small_message_max, input)
         {
+            self.left_bytes = 0;
+            self.keepalive.on_bytes(now);
             self.keepalive.on_message(now);
             return match whole(kind, payload) {
                 Ok(event) => Ok(Some(event)),
@@ -97,6 +96,10 @@ impl Connection {
         input: &mut Input<'i>,
         now: Instant,
     ) -> Result<Option<Event<'e>>, ProtocolError> {
+        // What was left is offered again with each call, and is no news of the peer.
+        if input.len() > std::mem::take(&mut self.left_bytes) {
+            self.keepalive.on_bytes(now);
+        }
         if let (None, Some(compression)) = (&self.frame, &mut self.compression) {
             compression.release();
         }
@@ -107,7 +110,10 @@ impl Connection {
             }
             match self.step(input, now) {
                 Ok(Step::Again) => {}
-                Ok(Step::NeedInput) => return Ok(None),
+                Ok(Step::NeedInput) => {
+                    self.left_bytes = input.len();
+                    return Ok(None);
+                }
                 Ok(Step::Event(event)) => return Ok(Some(event)),
                 Ok(Step::Inflated { kind, last }) => break (kind, last),
                 Err(error) => return Err(self.fail(error, now)),
