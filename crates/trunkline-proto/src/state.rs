@@ -29,20 +29,20 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct CloseSent {
     pub(crate) info: Box<CloseInfo>,
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Closed {
     pub(crate) info: Box<CloseInfo>,
     /// When to stop waiting for the end of the transport.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Failed {
     /// When to stop waiting for the end of the transport.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl State {
@@ -60,9 +60,9 @@ impl State {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Open => None,
-            Self::CloseSent(state) => Some(state.deadline),
-            Self::Closed(state) => Some(state.deadline),
-            Self::Failed(state) => Some(state.deadline),
+            Self::CloseSent(state) => state.deadline,
+            Self::Closed(state) => state.deadline,
+            Self::Failed(state) => state.deadline,
         }
     }
 }

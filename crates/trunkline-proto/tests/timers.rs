@@ -366,6 +366,31 @@ fn closing_does_not_excuse_other_deadlines() {
     }
 }
 
+/// A deadline beyond the end of time is none, and no call may panic over it.
+#[test]
+fn durations_that_never_end_are_no_deadlines() {
+    for role in ROLES {
+        let change = |settings: &mut Settings| {
+            settings.keepalive_interval = Some(Duration::MAX);
+            settings.keepalive_timeout = Duration::MAX;
+            settings.idle_timeout = Some(Duration::MAX);
+            settings.unfinished_message_timeout = Some(Duration::MAX);
+            settings.write_timeout = Some(Duration::MAX);
+            settings.close_timeout = Duration::MAX;
+        };
+        for list in [&[(0x01, "a"), (0x89, "p")][..], &[(0x88, "")], &[(0x83, "")]] {
+            let mut driven = Driven::new(connection(role, change));
+            driven.conn.ping(at(1));
+            driven.feed_at(&frames(role.peer(), list), at(2));
+            driven.conn.transmitted(0, at(3));
+            assert_eq!(driven.conn.poll_timeout(), None);
+            driven.conn.close(CloseCode::NORMAL, "", at(4));
+            assert_eq!(driven.conn.poll_timeout(), None);
+            assert_eq!(driven.conn.handle_timeout(at(1_000_000)), Ok(()));
+        }
+    }
+}
+
 /// Property: whatever was called before, nothing is due a nanosecond before `poll_timeout`, and
 /// something is at that very time.
 #[test]

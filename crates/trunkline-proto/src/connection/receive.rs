@@ -350,7 +350,7 @@ impl Connection {
     /// §5.5.1: the first close frame is answered with the same code; after the second it is over.
     fn on_close_frame(&mut self, payload: &[u8], now: Instant) -> Result<(), ProtocolError> {
         let (code, reason) = parse_close(payload)?;
-        let deadline = now + self.settings.close_timeout;
+        let deadline = self.close_deadline(now);
         self.frame = None;
         self.assembler = None;
         let info = match std::mem::replace(&mut self.state, State::Open) {

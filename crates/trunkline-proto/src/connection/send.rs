@@ -168,8 +168,7 @@ impl Connection {
             code: Some(code),
             reason: reason.into(),
         });
-        self.state =
-            State::CloseSent(CloseSent { info, deadline: now + self.settings.close_timeout });
+        self.state = State::CloseSent(CloseSent { info, deadline: self.close_deadline(now) });
     }
 
     /// Closes because something is wrong: what the peer still sends is not read.
@@ -180,8 +179,13 @@ impl Connection {
             self.push_close_frame(Some(code), truncate(reason, CLOSE_REASON_MAX));
         }
         if !self.is_closed() {
-            self.state = State::Failed(Failed { deadline: now + self.settings.close_timeout });
+            self.state = State::Failed(Failed { deadline: self.close_deadline(now) });
         }
+    }
+
+    /// When to stop waiting for what closes the connection; never, if that is beyond the end of time.
+    pub(super) fn close_deadline(&self, now: Instant) -> Option<Instant> {
+        now.checked_add(self.settings.close_timeout)
     }
 
     pub(super) fn push_close_frame(&mut self, code: Option<CloseCode>, reason: &str) {
