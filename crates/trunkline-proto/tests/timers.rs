@@ -318,6 +318,26 @@ fn sec_bp_03_a_transport_that_takes_nothing_is_given_up() {
     }
 }
 
+/// A transport that takes nothing because there is nothing does not stall.
+#[test]
+fn nothing_stalls_where_nothing_waits() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+        }));
+        driven.conn.transmitted(0, at(5));
+        assert_eq!(driven.conn.poll_timeout(), None);
+        driven.conn.queue("one").unwrap();
+        assert_eq!(driven.conn.poll_timeout(), None);
+        driven.conn.transmitted(0, at(100));
+        check_due(&mut driven, at(130));
+        let all = driven.conn.transmit_bytes();
+        driven.conn.transmitted(all, at(101));
+        driven.conn.transmitted(0, at(101));
+        assert_eq!(driven.conn.poll_timeout(), None);
+    }
+}
+
 /// §7.1.1: while closing, the close deadline takes the place of keepalive and idle.
 #[test]
 fn closing_has_one_deadline_for_all() {

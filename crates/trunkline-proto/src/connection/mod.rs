@@ -193,7 +193,9 @@ impl Connection {
     /// [`Settings::write_timeout`].
     pub fn transmitted(&mut self, bytes: usize, now: Instant) {
         if bytes == 0 {
-            self.stalled_since.get_or_insert(now);
+            if !self.transmit.is_empty() {
+                self.stalled_since.get_or_insert(now);
+            }
         } else {
             self.stalled_since = None;
             self.transmit.advance(bytes);
