@@ -79,6 +79,19 @@ fn sec_fr_08_frame_bytes_is_inclusive() {
     }
 }
 
+/// A character that a fragment begins counts from its first byte.
+#[test]
+fn sec_fr_08_message_bytes_counts_unfinished_characters() {
+    let change = |settings: &mut Settings| settings.limits.message_bytes = Limit::at_most(8);
+    let error = Some(ProtocolError::MessageTooBig { limit: 8 });
+    for begun in 1..4 {
+        let (a, b) = "four😀".as_bytes().split_at(4 + begun);
+        check_with(&change, &[(0x01, a), (0x80, b)], &[text("four😀")], None);
+        let (a, b) = "four😀5".as_bytes().split_at(4 + begun);
+        check_with(&change, &[(0x01, a), (0x80, b)], &[], error);
+    }
+}
+
 /// Control frames are bounded by §5.5, not by what messages may take.
 #[test]
 fn control_frames_are_not_bounded_by_message_limits() {

@@ -85,7 +85,7 @@ impl Assembler {
     /// Bytes of payload kept so far.
     pub(crate) fn len(&self) -> usize {
         match &self.body {
-            Body::Text(text) => text.len(),
+            Body::Text(text) => text.len() + self.utf8.begun_len(),
             Body::Binary(bytes) => bytes.len(),
             Body::Streamed => 0,
         }

@@ -39,6 +39,11 @@ impl Utf8Stream {
         self.begun_len == 0
     }
 
+    /// Bytes that were taken and are not among the valid yet: those of an unfinished character.
+    pub(crate) fn begun_len(&self) -> usize {
+        self.begun_len
+    }
+
     /// Adds one byte to the unfinished character and gives it once it is whole.
     fn push_byte(&mut self, byte: u8) -> Result<Option<char>, InvalidUtf8> {
         *self.begun.get_mut(self.begun_len).ok_or(InvalidUtf8)? = byte;
