@@ -146,7 +146,7 @@ fn sec_pd_11_length_does_not_depend_on_earlier_messages() {
     }
 }
 
-fn deflate_offer() -> trunkline_proto::handshake::extensions::Extension {
+fn deflate_offer() -> trunkline_proto::handshake::Extension {
     crate::negotiation::extension("permessage-deflate; client_max_window_bits")
 }
 

@@ -1,7 +1,7 @@
 //! §5 and §7.1: agreeing on parameters.
 
 use trunkline_proto::deflate::{DeflateConfig, DeflateParams, DeflateRefused, Memory};
-use trunkline_proto::handshake::extensions::Extension;
+use trunkline_proto::handshake::Extension;
 
 use crate::support::*;
 
