@@ -70,8 +70,10 @@ pub struct Connection {
     role: Role,
     /// Whether the next message is handed on in chunks.
     streamed: bool,
+    /// A whole message was taken whose text is not UTF-8: the next event says so.
+    text_is_invalid: bool,
     /// Whole messages up to this length are within every limit.
-    small_message_max: u8,
+    in_place_max: usize,
     settings: Arc<Settings>,
     state: State,
     /// How much of the last input was left, because it was too short to be understood.
@@ -112,7 +114,8 @@ impl Connection {
         Self {
             role,
             streamed: false,
-            small_message_max: receive::small_message_max(&settings.limits),
+            text_is_invalid: false,
+            in_place_max: receive::in_place_max(&settings.limits),
             settings,
             state: State::Open,
             left_bytes: 0,

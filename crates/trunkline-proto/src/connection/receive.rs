@@ -14,10 +14,7 @@ use crate::state::{Closed, State};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
-const IN_PLACE_MAX: u64 = 8 << 10;
-
-/// The longest payload whose length stands in the second byte of its header (§5.2).
-const SMALL_MAX: u8 = 125;
+const IN_PLACE_MAX: usize = 8 << 10;
 
 /// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
 const WHOLE_TEXT: u8 = 0x81;
@@ -44,10 +41,9 @@ enum Step<'i> {
     Inflated { kind: MessageKind, last: bool },
 }
 
-/// The longest message that may be taken without a look at the limits.
-pub(super) fn small_message_max(limits: &Limits) -> u8 {
-    let allowed = limits.message_bytes.max().min(limits.frame_bytes.max());
-    u8::try_from(allowed).map_or(SMALL_MAX, |allowed| allowed.min(SMALL_MAX))
+/// The longest message that may be handed out where it lies, without a further look at the limits.
+pub(super) fn in_place_max(limits: &Limits) -> usize {
+    IN_PLACE_MAX.min(limits.message_bytes.max()).min(limits.frame_bytes.max())
 }
 
 impl Connection {
@@ -66,28 +62,48 @@ impl Connection {
         input: &mut Input<'i>,
         now: Instant,
     ) -> Result<Option<Event<'e>>, ProtocolError> {
-        if self.is_between_messages()
-            && let Some((kind, payload)) =
-                take_small_message(self.role, self.small_message_max, input)
-        {
-            self.left_bytes = 0;
-            self.keepalive.on_bytes(now);
-            self.keepalive.on_message(now);
-            return match whole(kind, payload) {
-                Ok(event) => Ok(Some(event)),
-                Err(error) => Err(self.fail(error, now)),
-            };
+        if let Some(message) = self.poll_message(input, now) {
+            return Ok(Some(Event::Message(message)));
         }
         self.poll_event_in_steps(input, now)
     }
 
-    /// Whether the next frame begins a message that is wanted whole.
+    /// Takes the next message off the front of `input` if it is a single frame that is all there, of
+    /// 8 KiB at the most and not compressed: the case that has to be fast.
+    ///
+    /// Anything else is left for [`poll_event`](Self::poll_event): so whoever gathers messages with
+    /// this can still answer them before a close, an error or a ping that comes behind them is heard.
+    #[inline]
+    pub fn poll_message<'i>(
+        &mut self,
+        input: &mut Input<'i>,
+        now: Instant,
+    ) -> Option<Received<'i>> {
+        if !self.is_between_messages() {
+            return None;
+        }
+        let (kind, payload) = take_message(self.role, self.in_place_max, input)?;
+        self.left_bytes = 0;
+        self.keepalive.on_bytes(now);
+        self.keepalive.on_message(now);
+        match kind {
+            MessageKind::Binary => Some(Received::Binary(payload)),
+            MessageKind::Text => {
+                let text = from_utf8(payload).ok();
+                self.text_is_invalid = text.is_none();
+                text.map(Received::Text)
+            }
+        }
+    }
+
+    /// Whether the next frame may be a message that is wanted whole.
     #[inline]
     fn is_between_messages(&self) -> bool {
         self.frame.is_none()
             && self.assembler.is_none()
             && !self.streamed
-            && matches!(self.state, State::Open)
+            && !self.text_is_invalid
+            && self.state.can_receive()
     }
 
     #[inline(never)]
@@ -99,6 +115,9 @@ impl Connection {
         // What was left is offered again with each call, and is no news of the peer.
         if input.len() > std::mem::take(&mut self.left_bytes) {
             self.keepalive.on_bytes(now);
+        }
+        if std::mem::take(&mut self.text_is_invalid) {
+            return Err(self.fail(ProtocolError::InvalidUtf8, now));
         }
         if let (None, Some(compression)) = (&self.frame, &mut self.compression) {
             compression.release();
@@ -177,13 +196,6 @@ impl Connection {
             return Err(ProtocolError::ReservedBits);
         }
         self.check_size(header, first.is_some())?;
-        if let (Some(kind), true) = (first, header.fin && !header.rsv1 && !self.streamed)
-            && header.payload_len <= IN_PLACE_MAX
-            && let Some(payload) = take_whole(header, header_len, input)
-        {
-            self.keepalive.on_message(now);
-            return whole(kind, payload).map(Step::Event);
-        }
         input.take(header_len);
         if let Some(kind) = first {
             let begin = if self.streamed { Assembler::streamed } else { Assembler::whole };
@@ -233,6 +245,11 @@ impl Connection {
             return Ok(Step::NeedInput);
         }
         let Some(message) = &mut self.assembler else { return Ok(Step::Again) };
+        // A message that was to be streamed, and is not any more, has not been measured by its header.
+        let limit = self.settings.limits.message_bytes;
+        if !message.is_streamed() && !limit.allows(message.len().saturating_add(available)) {
+            return Err(ProtocolError::MessageTooBig { limit: limit.max() });
+        }
         let piece = input.take(available);
         message
             .push_masked(piece, frame.key, frame.remaining, frame.fin)
@@ -372,12 +389,16 @@ impl Connection {
     }
 
     /// The next message, and those after it, come in chunks ([`Event::Chunk`]) while `streamed` is
-    /// true, and whole otherwise. A message that has begun is not affected.
+    /// true, and whole otherwise. A message that has begun is not affected, except that one of which
+    /// no chunk has been handed out yet comes whole after `false`.
     ///
     /// A streamed message may be of any length; each of its chunks is at most what one input brought,
     /// or 16 KiB of inflated bytes. Not asking for the next chunk is the backpressure.
     pub fn receive_streamed(&mut self, streamed: bool) {
         self.streamed = streamed;
+        if let (false, Some(message)) = (streamed, self.assembler.take_if(|it| it.is_streamed())) {
+            self.assembler = Some(Box::new(message.into_whole()));
+        }
     }
 
     /// Whether a message has begun that is received in chunks.
@@ -386,40 +407,49 @@ impl Connection {
     }
 }
 
-/// Takes a message off the input if it is one whole frame with the shortest kind of header: the
-/// case that has to be fast. `max` is below 126, so that the length stands in the second byte.
+/// Takes a message off the input if it is one whole frame of at most `max` bytes, in a spelling that
+/// nothing is wrong with.
 #[inline]
-fn take_small_message<'i>(
+fn take_message<'i>(
     role: Role,
-    max: u8,
+    max: usize,
     input: &mut Input<'i>,
 ) -> Option<(MessageKind, &'i mut [u8])> {
-    let ([first, second], rest) = input.remaining().split_first_chunk()?;
+    let bytes = input.remaining();
+    let ([first, second], rest) = bytes.split_first_chunk()?;
     let kind = match *first {
         WHOLE_TEXT => MessageKind::Text,
         WHOLE_BINARY => MessageKind::Binary,
         _ => return None,
     };
-    match role {
+    // Without the bit that says "masked"; where it is not as it should be, no length comes out.
+    let short_len = match role {
+        Role::Server => second.checked_sub(0x80)?,
+        Role::Client => *second,
+    };
+    let (payload_len, rest) = match short_len {
+        0..=125 => (usize::from(short_len), rest),
+        126 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            (usize::from(Some(u16::from_be_bytes(*len)).filter(|len| *len > 125)?), rest)
+        }
+        _ => return None,
+    };
+    let (key, rest) = match role {
         Role::Server => {
-            let payload_len = usize::from(second.checked_sub(0x80).filter(|len| *len <= max)?);
-            let (key, rest) = rest.split_first_chunk()?;
-            if rest.len() < payload_len {
-                return None;
-            }
-            let key = MaskKey::new(*key);
-            let payload = input.take(6 + payload_len).split_at_mut_checked(6)?.1;
-            key.apply(payload);
-            Some((kind, payload))
+            rest.split_first_chunk().map(|(key, rest)| (Some(MaskKey::new(*key)), rest))?
         }
-        Role::Client => {
-            let payload_len = usize::from(Some(*second).filter(|len| *len <= max)?);
-            if rest.len() < payload_len {
-                return None;
-            }
-            Some((kind, input.take(2 + payload_len).split_at_mut_checked(2)?.1))
-        }
+        Role::Client => (None, rest),
+    };
+    if payload_len > max || rest.len() < payload_len {
+        return None;
     }
+    let header_len = bytes.len() - rest.len();
+    let payload = input.take(header_len + payload_len).get_mut(header_len..)?;
+    if let Some(key) = key {
+        key.apply(payload);
+    }
+    Some((kind, payload))
 }
 
 /// Takes a frame off the input, header and all, and gives its unmasked payload; nothing if it is not all there.
@@ -437,16 +467,6 @@ fn take_whole<'i>(
         key.apply(payload);
     }
     Some(payload)
-}
-
-#[inline]
-fn whole<'i>(kind: MessageKind, payload: &'i [u8]) -> Result<Event<'i>, ProtocolError> {
-    Ok(Event::Message(match kind {
-        MessageKind::Text => {
-            Received::Text(from_utf8(payload).map_err(|_| ProtocolError::InvalidUtf8)?)
-        }
-        MessageKind::Binary => Received::Binary(payload),
-    }))
 }
 
 /// Reads the payload of a close frame (§5.5.1, §7.4).

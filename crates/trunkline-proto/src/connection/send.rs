@@ -90,7 +90,8 @@ impl Connection {
     /// [`Limits::send_high_water_bytes`]: crate::limits::Limits::send_high_water_bytes
     #[inline]
     pub fn is_above_high_water(&self) -> bool {
-        self.transmit.waiting() >= self.settings.limits.send_high_water_bytes.max()
+        // With nothing waiting there is always room for one message.
+        self.transmit.waiting() >= self.settings.limits.send_high_water_bytes.max().max(1)
     }
 
     /// Queues a part of a message that is sent as it is made: one frame for each part, so that pongs

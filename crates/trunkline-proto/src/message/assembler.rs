@@ -36,7 +36,10 @@ enum Body {
     Text(String),
     Binary(Vec<u8>),
     /// The application takes the payload as it comes; only the check of text is kept.
-    Streamed,
+    Streamed {
+        /// Whether any of it has been handed on.
+        begun: bool,
+    },
 }
 
 impl Assembler {
@@ -51,7 +54,17 @@ impl Assembler {
 
     /// Begins a message whose payload is handed on as it comes.
     pub(crate) fn streamed(kind: MessageKind, compressed: bool, now: Instant) -> Self {
-        Self::with_body(kind, compressed, now, Body::Streamed)
+        Self::with_body(kind, compressed, now, Body::Streamed { begun: false })
+    }
+
+    /// The same message, to be kept until it is whole, if nothing of it has been handed on yet.
+    pub(crate) fn into_whole(self) -> Self {
+        match self.body {
+            Body::Streamed { begun: false } => {
+                Self::whole(self.kind, self.compressed, self.started)
+            }
+            _ => self,
+        }
     }
 
     fn with_body(kind: MessageKind, compressed: bool, started: Instant, body: Body) -> Self {
@@ -75,7 +88,7 @@ impl Assembler {
     }
 
     pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self.body, Body::Streamed)
+        matches!(self.body, Body::Streamed { .. })
     }
 
     pub(crate) fn started(&self) -> Instant {
@@ -87,7 +100,7 @@ impl Assembler {
         match &self.body {
             Body::Text(text) => text.len() + self.utf8.begun_len(),
             Body::Binary(bytes) => bytes.len(),
-            Body::Streamed => 0,
+            Body::Streamed { .. } => 0,
         }
     }
 
@@ -96,7 +109,7 @@ impl Assembler {
         match &self.body {
             Body::Text(text) => text.capacity(),
             Body::Binary(bytes) => bytes.capacity(),
-            Body::Streamed => 0,
+            Body::Streamed { .. } => 0,
         }
     }
 
@@ -160,7 +173,7 @@ impl Assembler {
                 }
                 Ok(())
             }
-            (Body::Streamed, key) => {
+            (Body::Streamed { .. }, key) => {
                 if let Some(key) = key {
                     key.apply(piece);
                 }
@@ -177,11 +190,12 @@ impl Assembler {
                 Ok(())
             }
             Body::Text(text) => self.utf8.push(piece, |valid| text.push_str(valid)),
-            Body::Streamed => self.check_streamed(piece),
+            Body::Streamed { .. } => self.check_streamed(piece),
         }
     }
 
     fn check_streamed(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        self.body = Body::Streamed { begun: true };
         match self.kind {
             MessageKind::Text => self.utf8.push(piece, |_| ()),
             MessageKind::Binary => Ok(()),
@@ -199,7 +213,7 @@ impl Assembler {
         Ok(match self.body {
             Body::Text(text) => Message::Text(text.into()),
             Body::Binary(bytes) => Message::Binary(bytes.into()),
-            Body::Streamed => Message::Binary(Bytes::new()),
+            Body::Streamed { .. } => Message::Binary(Bytes::new()),
         })
     }
 }
