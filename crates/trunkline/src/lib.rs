@@ -1,1 +1,64 @@
-//! WebSockets for tokio.
+//! WebSockets for tokio: strict, fast, with bounded memory.
+//!
+//! [`accept`] makes a [`WebSocket`] of a stream on the server's side, [`connect_over`] on the
+//! client's; [`Acceptor`] and [`Connector`] do so with other limits, subprotocols, origins, headers
+//! and compression. The protocol itself is a machine without sockets in [`trunkline_proto`]; this
+//! crate moves its bytes and keeps its time.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
+//! loop {
+//!     let (tcp, _) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         let Ok(mut ws) = trunkline::accept(tcp).await else { return };
+//!         while let Ok(Some(message)) = ws.recv().await {
+//!             if ws.feed(message).await.is_err() {
+//!                 return;
+//!             }
+//!         }
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! # What it sees to
+//! Pings are answered, silence is pinged, closing handshakes are completed; text is UTF-8 or the
+//! connection ends with 1007; a peer can pin one message and one send queue, of sizes that
+//! [`limits`] names; a peer that stops reading, stops sending in the middle of a message, or stops
+//! altogether is given up on after a time that [`limits`] names too.
+//!
+//! # Features
+//! - `deflate` (default): permessage-deflate, off on each connection until asked for.
+//! - `simd` (default): text is checked with SIMD instructions where the machine has them.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
+mod access;
+mod batch;
+mod client;
+mod driver;
+mod error;
+mod masks;
+mod scratch;
+mod server;
+mod split;
+mod streaming;
+mod timer;
+mod websocket;
+
+pub use batch::{Batch, Iter};
+pub use client::{ConnectError, Connector, connect_over};
+pub use error::{Error, SendError, SendErrorKind};
+pub use server::{AcceptError, Acceptor, Upgrade, accept};
+pub use split::{Reader, Writer};
+pub use streaming::{MessageReader, MessageWriter};
+pub use websocket::WebSocket;
+
+#[cfg(feature = "deflate")]
+pub use trunkline_proto::deflate;
+pub use trunkline_proto::{
+    CloseCode, CloseInfo, Initiator, Limit, Message, MessageKind, Outgoing, Prepared,
+    ProtocolError, QueueErrorKind, Received, Role, Text, Timeout, handshake, limits,
+};

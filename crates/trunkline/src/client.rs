@@ -1,0 +1,261 @@
+//! The client's side of the opening handshake, on a stream that has been connected already.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+#[cfg(feature = "deflate")]
+use trunkline_proto::deflate::DeflateConfig;
+use trunkline_proto::handshake::{
+    ClientConfig, ClientHandshake, HandshakeError, InvalidHeader, InvalidUrl, Opened, Subprotocols,
+    Url,
+};
+use trunkline_proto::limits::Settings;
+use trunkline_proto::{Connection, Limit, Role};
+
+use crate::driver::Driver;
+use crate::masks::{SystemMasks, random};
+use crate::websocket::WebSocket;
+
+/// From the first byte of the handshake to its last, a refusal's body included.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Asks for a WebSocket over a connected stream, with the defaults of [`Connector`]. `url` names the
+/// host and the path to ask for; nothing is looked up or dialled.
+///
+/// # Errors
+/// Why there is no connection.
+///
+/// # Cancel safety
+/// Dropping the future drops the stream.
+///
+/// # Examples
+/// ```
+/// # async fn run(address: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+/// let tcp = tokio::net::TcpStream::connect(address).await?;
+/// tcp.set_nodelay(true)?;
+/// let mut ws = trunkline::connect_over("ws://example.com/chat", tcp).await?;
+/// ws.send("hello").await?;
+/// # Ok(()) }
+/// ```
+pub async fn connect_over<S>(url: &str, stream: S) -> Result<WebSocket<S>, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Connector::new().connect_over(url, stream).await
+}
+
+/// How a client connects. Cloning it is cheap: make one and share it.
+///
+/// By default: no subprotocol, no further headers, no compression, messages up to 16 MiB, 10 seconds
+/// for the handshake, and a ping after 20 seconds of silence.
+///
+/// ```
+/// use trunkline::{Connector, handshake::Subprotocols};
+///
+/// let connector = Connector::new()
+///     .with_subprotocols(Subprotocols::new(["chat.v2", "chat.v1"])?)
+///     .with_header("Authorization", "Bearer 5f3759df")?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+    settings: Arc<Settings>,
+    handshake_timeout: Duration,
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Connector {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            config: Arc::default(),
+            settings: Arc::new(Settings::for_role(Role::Client)),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+        }
+    }
+
+    /// Everything about the handshake at once.
+    #[must_use]
+    pub fn with_config(mut self, config: ClientConfig) -> Self {
+        self.config = Arc::new(config);
+        self
+    }
+
+    /// Limits and deadlines of the connections.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = Arc::new(settings);
+        self
+    }
+
+    /// Bytes that a message may have, after inflation. Default: 16 MiB.
+    #[must_use]
+    pub fn with_message_bytes(mut self, max: usize) -> Self {
+        Arc::make_mut(&mut self.settings).limits.message_bytes = Limit::at_most(max);
+        self
+    }
+
+    /// The subprotocols to offer, the best first. Default: none.
+    #[must_use]
+    pub fn with_subprotocols(mut self, subprotocols: Subprotocols) -> Self {
+        Arc::make_mut(&mut self.config).subprotocols = subprotocols;
+        self
+    }
+
+    /// Adds a header to the request, such as `Authorization` or `Cookie`.
+    ///
+    /// # Errors
+    /// If it is malformed: nothing of it could end the header or begin another one.
+    pub fn with_header(
+        mut self,
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<Self, InvalidHeader> {
+        Arc::make_mut(&mut self.config).headers.push(name, value)?;
+        Ok(self)
+    }
+
+    /// Offers compression. Default: not.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_compression(mut self, config: DeflateConfig) -> Self {
+        Arc::make_mut(&mut self.config).deflate = Some(config);
+        self
+    }
+
+    /// How long the handshake may take. Default: 10 seconds.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;
+    /// nothing is looked up or dialled.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn connect_over<S>(&self, url: &str, stream: S) -> Result<WebSocket<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let url = Url::parse(url)?;
+        let handshake = ClientHandshake::new(&url, Arc::clone(&self.config), random())?;
+        // On the heap, so that a task that holds a connection is not as large as its handshake was.
+        match timeout(self.handshake_timeout, Box::pin(self.shake_hands(handshake, stream))).await {
+            Ok(connected) => connected,
+            Err(_) => Err(ConnectError::Timeout),
+        }
+    }
+
+    async fn shake_hands<S>(
+        &self,
+        mut handshake: ClientHandshake,
+        mut stream: S,
+    ) -> Result<WebSocket<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        stream.write_all(handshake.request()).await?;
+        stream.flush().await?;
+        let mut bytes = [0; 2048];
+        loop {
+            let read = stream.read(&mut bytes).await?;
+            if read == 0 {
+                return Err(handshake.handle_eof().into());
+            }
+            let progress = handshake.handle_input(&bytes[..read])?;
+            if let Some(opened) = progress.done {
+                return Ok(self.open(opened, stream, bytes[progress.taken..read].to_vec()));
+            }
+        }
+    }
+
+    fn open<S>(&self, opened: Opened, stream: S, early: Vec<u8>) -> WebSocket<S> {
+        let now = Instant::now().into_std();
+        let connection = Connection::client(Arc::clone(&self.settings), Box::new(SystemMasks), now);
+        #[cfg(feature = "deflate")]
+        let connection = match (&self.config.deflate, opened.agreement.deflate) {
+            (Some(config), Some(params)) => connection.with_deflate(config, params),
+            _ => connection,
+        };
+        WebSocket::new(Driver::new(stream, connection, early, now), opened.agreement.subprotocol)
+    }
+}
+
+/// Why a client has no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL is not one of a WebSocket.
+    Url(InvalidUrl),
+    /// A header of the configuration cannot be sent.
+    Header(InvalidHeader),
+    /// The server did not switch to WebSocket; where it answered something else, the answer is in there.
+    Handshake(HandshakeError),
+    /// The handshake took too long.
+    Timeout,
+    /// The transport failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Url(_) => "URL cannot be connected to",
+            Self::Header(_) => "header of the request cannot be sent",
+            Self::Handshake(_) => "server did not switch to WebSocket",
+            Self::Timeout => "handshake took longer than handshake_timeout",
+            Self::Io(_) => "transport failed during the handshake",
+        })
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Url(error) => Some(error),
+            Self::Header(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::Io(error) => Some(error),
+            Self::Timeout => None,
+        }
+    }
+}
+
+impl From<InvalidUrl> for ConnectError {
+    fn from(error: InvalidUrl) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<InvalidHeader> for ConnectError {
+    fn from(error: InvalidHeader) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

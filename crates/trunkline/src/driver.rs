@@ -1,0 +1,603 @@
+//! Moves bytes between a stream and a [`Connection`]: the only code that touches either.
+//!
+//! ```text
+//!   stream ──read──▶ scratch of the thread ──▶ Connection ──▶ sink: one message, a batch, a chunk
+//!                          │ what is not taken yet
+//!                          └──▶ inbox, as large as that
+//!   stream ◀──writev── Connection ◀── queue
+//! ```
+//!
+//! While nothing comes in and nothing waits to go out, a connection owns no buffer.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Input, Message, Role};
+
+use crate::error::Error;
+use crate::scratch;
+use crate::timer::Timer;
+
+/// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
+/// reach the default high-water mark.
+const SLICES: usize = 32;
+
+/// Messages that are received while a `send` waits for the peer are kept up to this many bytes. After
+/// that the socket is left alone, and the peer feels the backpressure.
+const READ_AHEAD_BYTES: usize = 64 << 10;
+
+/// After a peer broke a rule, this much of what it still sends is read and thrown away, so that
+/// closing the socket does not take our close frame down with it.
+const DRAIN_BYTES: usize = 1 << 20;
+
+/// Where the driver stands between the first byte and the last.
+enum Phase {
+    /// Messages go both ways.
+    Running,
+    /// It is over; what waits is written and the transport is ended. Then `outcome` is told.
+    Ending { outcome: Result<(), Error>, shut_down: bool, drained: usize },
+    /// Told.
+    Ended,
+}
+
+/// What is done with events as they are decoded.
+pub(crate) trait Sink {
+    /// Takes an event that concerns the application.
+    fn on_event(&mut self, event: Event<'_>) -> Next;
+
+    /// Whether there is something to show for, so that no further read is needed.
+    fn is_satisfied(&self) -> bool;
+
+    /// That many bytes of input are about to be decoded.
+    fn on_input(&mut self, _bytes: usize) {}
+}
+
+/// What a [`Sink`] wants after an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Whatever comes.
+    Any,
+    /// Further messages, as long as they follow at once and whole. Not what ends the connection: the
+    /// application must first be able to answer what it has.
+    Messages,
+    /// Nothing for now.
+    Nothing,
+}
+
+/// How a wait for events ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The sink is satisfied.
+    Satisfied,
+    /// Both sides have closed, and the transport has been ended.
+    Closed,
+}
+
+pub(crate) struct Driver<S> {
+    stream: S,
+    conn: Connection,
+    phase: Phase,
+    /// Bytes that were read and not decoded yet, from `inbox_from` on.
+    inbox: Vec<u8>,
+    inbox_from: usize,
+    /// Messages that came while a `send` waited.
+    ahead: Option<Box<Ahead>>,
+    timer: Timer,
+    /// When the last bytes came in: the time for all messages in them.
+    now: Instant,
+    /// The next message is received in chunks.
+    streamed: bool,
+    /// Bytes were given to the stream that it may keep in a buffer of its own.
+    unflushed: bool,
+}
+
+#[derive(Default)]
+struct Ahead {
+    messages: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Sink for Ahead {
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        if let Event::Message(received) = event {
+            let message = received.into_message();
+            self.bytes += message.len() + size_of::<Message>();
+            self.messages.push_back(message);
+        }
+        if self.is_satisfied() { Next::Nothing } else { Next::Any }
+    }
+
+    fn is_satisfied(&self) -> bool {
+        self.bytes >= READ_AHEAD_BYTES
+    }
+}
+
+/// Throws messages away.
+struct Discard;
+
+impl Sink for Discard {
+    fn on_event(&mut self, _event: Event<'_>) -> Next {
+        Next::Any
+    }
+
+    fn is_satisfied(&self) -> bool {
+        false
+    }
+}
+
+impl<S> Driver<S> {
+    pub(crate) fn new(stream: S, conn: Connection, early: Vec<u8>, now: Instant) -> Self {
+        Self {
+            stream,
+            conn,
+            phase: Phase::Running,
+            inbox: early,
+            inbox_from: 0,
+            ahead: None,
+            timer: Timer::default(),
+            now,
+            streamed: false,
+            unflushed: false,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.conn
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Makes sure that frames are gathered in a buffer of the thread, not in one that has to grow.
+    #[inline]
+    pub(crate) fn before_queue(&mut self) {
+        if !self.conn.wants_transmit() {
+            self.conn.lend_buffer(scratch::take_write());
+        }
+    }
+
+    /// Whether the next message is received in chunks.
+    pub(crate) fn receive_streamed(&mut self, streamed: bool) {
+        self.streamed = streamed;
+        self.conn.receive_streamed(streamed);
+    }
+
+    /// Queues a ping.
+    pub(crate) fn ping(&mut self) {
+        self.conn.ping(clock());
+    }
+
+    /// Begins to close.
+    pub(crate) fn begin_close(&mut self, code: CloseCode, reason: &str) {
+        self.conn.close(code, reason, clock());
+    }
+
+    /// A message that came in while a `send` waited.
+    #[inline]
+    pub(crate) fn pop_ahead(&mut self) -> Option<Message> {
+        let ahead = self.ahead.as_mut()?;
+        let message = ahead.messages.pop_front()?;
+        ahead.bytes -= message.len() + size_of::<Message>();
+        if ahead.messages.is_empty() {
+            self.ahead = None;
+        }
+        Some(message)
+    }
+
+    pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
+        self.conn.close_info()
+    }
+
+    fn inbox_len(&self) -> usize {
+        self.inbox.len() - self.inbox_from
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    /// The end begins: nothing more is decoded.
+    fn end(&mut self, outcome: Result<(), Error>) {
+        if self.is_running() {
+            (self.inbox, self.inbox_from) = (Vec::new(), 0);
+            self.phase = Phase::Ending { outcome, shut_down: false, drained: 0 };
+        }
+    }
+
+    /// Decodes `input` into `sink` and gives how many bytes are left of it.
+    #[inline]
+    fn decode(
+        conn: &mut Connection,
+        bytes: &mut [u8],
+        now: Instant,
+        sink: &mut impl Sink,
+    ) -> (usize, Decoded) {
+        let mut input = Input::new(bytes);
+        let decoded = loop {
+            match conn.poll_event(&mut input, now) {
+                Ok(None) => break Decoded::All,
+                Ok(Some(Event::Ping(_))) => break Decoded::Pinged,
+                Ok(Some(Event::Closed)) => break Decoded::Ended(Ok(())),
+                Ok(Some(event)) => {
+                    let mut next = sink.on_event(event);
+                    while next == Next::Messages {
+                        let Some(message) = conn.poll_message(&mut input, now) else { break };
+                        next = sink.on_event(Event::Message(message));
+                    }
+                    if next != Next::Any {
+                        break Decoded::Stopped;
+                    }
+                }
+                Err(error) => break Decoded::Ended(Err(error.into())),
+            }
+        };
+        (input.len(), decoded)
+    }
+
+    fn decode_inbox(&mut self, sink: &mut impl Sink) -> Decoded {
+        let unread = self.inbox.get_mut(self.inbox_from..).unwrap_or_default();
+        let (left, decoded) = Self::decode(&mut self.conn, unread, self.now, sink);
+        self.inbox_from = self.inbox.len() - left;
+        // Whoever waits now must not hold on to the memory of what has been taken.
+        if left == 0 || matches!(decoded, Decoded::All) {
+            (self.inbox, self.inbox_from) = (self.inbox.split_off(self.inbox_from), 0);
+        }
+        decoded
+    }
+}
+
+/// How decoding came to a stop.
+enum Decoded {
+    /// Nothing more can be understood without more bytes.
+    All,
+    /// The sink has what it wanted.
+    Stopped,
+    /// A pong is to be written before the next ping takes its place.
+    Pinged,
+    /// The connection is over.
+    Ended(Result<(), Error>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Receives until `sink` is satisfied or the connection is over. Writes what waits, answers pings
+    /// and keeps the deadlines on the way.
+    ///
+    /// Nothing is lost if it is not polled again: what has been read is in the inbox or the sink.
+    pub(crate) fn poll_events(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<Progress, Error>> {
+        loop {
+            if sink.is_satisfied() {
+                return Poll::Ready(Ok(Progress::Satisfied));
+            }
+            if !self.is_running() {
+                return self.poll_end(cx);
+            }
+            if self.inbox_len() > 0 {
+                sink.on_input(self.inbox_len());
+                match self.decode_inbox(sink) {
+                    Decoded::Pinged => {
+                        self.try_flush(cx);
+                        continue;
+                    }
+                    Decoded::Ended(outcome) => {
+                        self.end(outcome);
+                        continue;
+                    }
+                    Decoded::Stopped | Decoded::All if sink.is_satisfied() => continue,
+                    Decoded::Stopped | Decoded::All => {}
+                }
+            }
+            // What was said in answer to the last read goes out before the next.
+            self.try_flush(cx);
+            match self.poll_read(cx, sink) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.end(Err(error)),
+                Poll::Pending => {
+                    if self.poll_deadline(cx) {
+                        continue;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox.
+    fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Result<(), Error>> {
+        let mut scratch = scratch::take_read();
+        let kept = self.inbox_len();
+        let (head, space) = scratch.split_at_mut(kept);
+        head.copy_from_slice(&self.inbox[self.inbox_from..]);
+        let mut space = ReadBuf::new(space);
+        let result = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
+            Poll::Ready(Ok(())) if space.filled().is_empty() => {
+                Poll::Ready(Err(Error::Disconnected))
+            }
+            Poll::Ready(Ok(())) => {
+                let end = kept + space.filled().len();
+                self.on_read(cx, &mut scratch[..end], sink);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
+            Poll::Pending => Poll::Pending,
+        };
+        scratch::give_read(scratch);
+        result
+    }
+
+    fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut [u8], sink: &mut impl Sink) {
+        self.now = clock();
+        sink.on_input(bytes.len());
+        let mut from = 0;
+        let outcome = loop {
+            let unread = &mut bytes[from..];
+            let (left, decoded) = Self::decode(&mut self.conn, unread, self.now, sink);
+            from = bytes.len() - left;
+            match decoded {
+                Decoded::Pinged => self.try_flush(cx),
+                Decoded::All | Decoded::Stopped => break None,
+                Decoded::Ended(outcome) => break Some(outcome),
+            }
+        };
+        // Right-sized, and nothing at all if everything was taken.
+        (self.inbox, self.inbox_from) = (bytes[from..].to_vec(), 0);
+        if let Some(outcome) = outcome {
+            self.end(outcome);
+        }
+    }
+
+    /// Writes what waits, as far as the transport takes it. Errors show in the next read or flush.
+    fn try_flush(&mut self, cx: &mut Context<'_>) {
+        if (self.conn.wants_transmit() || self.unflushed)
+            && let Poll::Ready(Err(error)) = self.poll_write(cx)
+        {
+            // The peer may have said why before it hung up: reading goes on to the end.
+            if !is_hang_up(&error) {
+                self.end(Err(error.into()));
+            }
+        }
+    }
+
+    /// Ready once the transport has taken everything that waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match self.poll_write(cx) {
+                Poll::Ready(written) => return Poll::Ready(written.map_err(disconnected_or)),
+                Poll::Pending => self.read_ahead(cx),
+            }
+            let acted = self.poll_deadline(cx);
+            match &self.phase {
+                Phase::Ending { outcome: Err(error), .. } => return Poll::Ready(Err(again(error))),
+                Phase::Ended => return Poll::Ready(Err(Error::Disconnected)),
+                _ if acted => {}
+                _ => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Ready once a message can be queued, or cannot be any more.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.conn.is_above_high_water() { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    /// Receives while the transport takes nothing, up to [`READ_AHEAD_BYTES`]. The peer may be waiting
+    /// for us to read: two ends that both send can then go on, and pings are answered.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        // Chunks go to whoever asked for them, not into a queue of messages.
+        if self.streamed {
+            return;
+        }
+        let mut ahead = self.ahead.take().unwrap_or_default();
+        while self.is_running() && !ahead.is_satisfied() {
+            let decoded =
+                if self.inbox_len() > 0 { self.decode_inbox(&mut *ahead) } else { Decoded::All };
+            match decoded {
+                Decoded::Stopped => break,
+                Decoded::Pinged => {}
+                Decoded::Ended(outcome) => self.end(outcome),
+                Decoded::All => match self.poll_read(cx, &mut *ahead) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => self.end(Err(error)),
+                    Poll::Pending => break,
+                },
+            }
+        }
+        self.ahead = Some(ahead).filter(|ahead| !ahead.messages.is_empty());
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.conn.wants_transmit() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.conn.poll_transmit(&mut slices);
+            let stream = Pin::new(&mut self.stream);
+            let written = match &slices[..filled] {
+                [] => break,
+                [slice] => stream.poll_write(cx, slice),
+                slices if stream.is_write_vectored() => stream.poll_write_vectored(cx, slices),
+                [slice, ..] => stream.poll_write(cx, slice),
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => {
+                    self.unflushed = true;
+                    self.conn.transmitted(bytes, self.now);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.conn.transmitted(0, clock());
+                    self.reclaim_buffer();
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.reclaim_buffer();
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn reclaim_buffer(&mut self) {
+        if let Some(buffer) = self.conn.reclaim_buffer() {
+            scratch::give_write(buffer);
+        }
+    }
+
+    /// Waits for the connection's deadline; `true` if one has been seen to, so that there may be
+    /// something to write, or an end.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut acted = false;
+        while let Some(deadline) = self.conn.poll_timeout() {
+            if self.timer.poll(cx, deadline).is_pending() {
+                break;
+            }
+            acted = true;
+            if let Err(timeout) = self.conn.handle_timeout(clock()) {
+                match &mut self.phase {
+                    Phase::Running => self.end(Err(timeout.into())),
+                    _ => self.phase = Phase::Ended,
+                }
+                break;
+            }
+        }
+        acted
+    }
+
+    /// Writes what waits, ends the transport in the order that RFC 6455 §7.1.1 asks for, and tells
+    /// how it went: a server hangs up first, a client waits for that.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        loop {
+            let transport_ended = ready!(self.poll_transport_end(cx));
+            match std::mem::replace(&mut self.phase, Phase::Ended) {
+                Phase::Ended => return Poll::Ready(Ok(Progress::Closed)),
+                Phase::Ending { outcome, .. } if transport_ended => {
+                    return Poll::Ready(outcome.map(|()| Progress::Closed));
+                }
+                phase => self.phase = phase,
+            }
+        }
+    }
+
+    fn poll_transport_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Phase::Ending { outcome, shut_down, .. } = &self.phase else {
+            return Poll::Ready(true);
+        };
+        // Without a peer there is nobody left to say anything to.
+        if matches!(outcome, Err(Error::Disconnected | Error::Io(_))) {
+            return Poll::Ready(true);
+        }
+        let gave_up = matches!(outcome, Err(Error::Timeout(_)));
+        let server_hangs_up = self.conn.role() == Role::Server || outcome.is_err();
+        let shut_down = *shut_down;
+        match self.poll_write(cx) {
+            Poll::Pending if gave_up => return Poll::Ready(true),
+            Poll::Pending => return self.poll_deadline_of_end(cx),
+            Poll::Ready(Err(_)) => return Poll::Ready(true),
+            Poll::Ready(Ok(())) => {}
+        }
+        if server_hangs_up && !shut_down {
+            match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Pending => return self.poll_deadline_of_end(cx),
+                Poll::Ready(Err(_)) => return Poll::Ready(true),
+                Poll::Ready(Ok(())) => {}
+            }
+            if let Phase::Ending { shut_down, .. } = &mut self.phase {
+                *shut_down = true;
+            }
+        }
+        // Nothing unread may be left when the socket closes, or the peer's kernel forgets our close
+        // frame. After a clean close the peer has nothing more to say; a server need not wait for it.
+        match self.poll_drain(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending if gave_up || (server_hangs_up && self.conn.close_info().is_some()) => {
+                Poll::Ready(true)
+            }
+            Poll::Pending => self.poll_deadline_of_end(cx),
+        }
+    }
+
+    /// Reads and throws away what the peer still sends, until it hangs up.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = scratch::take_read();
+        let ended = loop {
+            let mut space = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(())) if !space.filled().is_empty() => {
+                    if let Phase::Ending { drained, .. } = &mut self.phase {
+                        *drained += space.filled().len();
+                        if *drained < DRAIN_BYTES {
+                            continue;
+                        }
+                    }
+                    break Poll::Ready(());
+                }
+                Poll::Ready(_) => break Poll::Ready(()),
+            }
+        };
+        scratch::give_read(scratch);
+        ended
+    }
+
+    fn poll_deadline_of_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
+        ready!(self.timer.poll(cx, deadline));
+        Poll::Ready(true)
+    }
+
+    /// Receives what has come in and throws it away. How it ends shows in the next call.
+    pub(crate) fn discard_input(&mut self, cx: &mut Context<'_>) {
+        if self.is_running() {
+            let _ = self.poll_events(cx, &mut Discard);
+        }
+    }
+
+    /// Receives and throws away what still comes until both sides have closed.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.ahead = None;
+        self.poll_events(cx, &mut Discard).map_ok(|_| ())
+    }
+}
+
+/// The time, as tokio tells it: tests can stop it.
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Whether an error only says that the other end is gone.
+fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof, WriteZero,
+    };
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof | WriteZero
+    )
+}
+
+fn disconnected_or(error: io::Error) -> Error {
+    if is_hang_up(&error) { Error::Disconnected } else { Error::Io(error) }
+}
+
+/// An error to tell twice: to the `send` that met it, and to the `recv` that comes after.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Protocol(error) => Error::Protocol(*error),
+        Error::Timeout(timeout) => Error::Timeout(*timeout),
+        Error::Disconnected => Error::Disconnected,
+        Error::Io(error) => Error::Io(io::Error::new(error.kind(), error.to_string())),
+    }
+}

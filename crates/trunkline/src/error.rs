@@ -1,0 +1,150 @@
+//! What can go wrong after the handshake, by whose fault it is.
+
+use std::fmt;
+use std::io;
+
+use trunkline_proto::{Message, ProtocolError, QueueErrorKind, Timeout};
+
+/// Why a connection ended other than by a closing handshake.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer broke a rule and was told so with a close frame.
+    Protocol(ProtocolError),
+    /// A deadline passed.
+    Timeout(Timeout),
+    /// The transport ended without a closing handshake: the peer, or something on the way, is gone.
+    Disconnected,
+    /// The transport failed.
+    Io(io::Error),
+}
+
+impl Error {
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether the peer broke a rule of the protocol, or a limit.
+    pub fn is_protocol(&self) -> bool {
+        matches!(self, Self::Protocol(_))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(_) => f.write_str("peer broke the protocol"),
+            Self::Timeout(_) => f.write_str("connection timed out"),
+            Self::Disconnected => f.write_str("connection ended without a closing handshake"),
+            Self::Io(_) => f.write_str("transport failed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Protocol(error) => Some(error),
+            Self::Timeout(error) => Some(error),
+            Self::Disconnected => None,
+            Self::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<Timeout> for Error {
+    fn from(error: Timeout) -> Self {
+        Self::Timeout(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error,
+            Error::Disconnected => Self::new(io::ErrorKind::UnexpectedEof, error),
+            Error::Timeout(_) => Self::new(io::ErrorKind::TimedOut, error),
+            Error::Protocol(_) => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}
+
+/// Why a message was not sent. If it never left the caller's hands, it comes back.
+#[derive(Debug)]
+pub struct SendError {
+    kind: SendErrorKind,
+    message: Option<Message>,
+}
+
+/// The reason in a [`SendError`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The message cannot be sent in the state that the connection is in: it is closing, or another
+    /// message is being sent in chunks.
+    Refused(QueueErrorKind),
+    /// The connection broke before the message was written.
+    Broken(Error),
+}
+
+impl SendError {
+    pub(crate) fn refused(kind: QueueErrorKind, message: Option<Message>) -> Self {
+        Self { kind: SendErrorKind::Refused(kind), message }
+    }
+
+    pub(crate) fn broken(error: Error, message: Option<Message>) -> Self {
+        Self { kind: SendErrorKind::Broken(error), message }
+    }
+
+    /// Why.
+    pub fn kind(&self) -> &SendErrorKind {
+        &self.kind
+    }
+
+    /// Whether the connection is closing or closed, by whichever side.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.kind, SendErrorKind::Refused(QueueErrorKind::Closed))
+    }
+
+    /// The message, if no byte of it was queued; a borrowed one is not copied for this.
+    pub fn into_message(self) -> Option<Message> {
+        self.message
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("message was not sent")
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            SendErrorKind::Refused(kind) => Some(kind),
+            SendErrorKind::Broken(error) => Some(error),
+        }
+    }
+}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        match error.kind {
+            SendErrorKind::Refused(_) => Self::new(io::ErrorKind::BrokenPipe, error),
+            SendErrorKind::Broken(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Two halves of a connection, for two tasks.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline_proto::{CloseCode, CloseInfo, Message, MessageKind, Outgoing};
+
+use crate::access::{Access, Half, Shared};
+use crate::batch::Batch;
+use crate::driver::Driver;
+use crate::error::{Error, SendError};
+use crate::streaming::{MessageReader, MessageWriter};
+use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
+
+/// The half of a [`WebSocket`] that receives.
+///
+/// It answers pings, sees to the closing handshake and keeps the deadlines. If it is dropped, the
+/// [`Writer`] does so as far as it is used, and throws away what comes in.
+pub struct Reader<S> {
+    halves: Arc<Halves<S>>,
+}
+
+/// The half of a [`WebSocket`] that sends.
+///
+/// Unlike with a whole connection, receiving does not write what was fed: end a row of
+/// [`feed`](Self::feed)s with [`flush`](Self::flush) or with a [`send`](Self::send).
+pub struct Writer<S> {
+    halves: Arc<Halves<S>>,
+}
+
+struct Halves<S> {
+    shared: Shared<S>,
+    subprotocol: Option<Box<str>>,
+    reader_is_gone: AtomicBool,
+}
+
+pub(crate) fn split<S>(driver: Driver<S>, subprotocol: Option<Box<str>>) -> (Reader<S>, Writer<S>) {
+    let halves = Arc::new(Halves {
+        shared: Shared::new(driver),
+        subprotocol,
+        reader_is_gone: AtomicBool::new(false),
+    });
+    (Reader { halves: Arc::clone(&halves) }, Writer { halves })
+}
+
+impl<S> Reader<S> {
+    /// How the connection was closed, once [`recv`](Self::recv) has given `None`.
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.halves.shared.lock().close_info().cloned()
+    }
+
+    /// The time between the newest answered ping and its pong; `None` before the first.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.halves.shared.lock().connection().round_trip()
+    }
+
+    /// Makes one connection of its two halves again.
+    ///
+    /// # Errors
+    /// The halves, if they are not of one connection.
+    pub fn reunite(self, writer: Writer<S>) -> Result<WebSocket<S>, (Self, Writer<S>)> {
+        if !Arc::ptr_eq(&self.halves, &writer.halves) {
+            return Err((self, writer));
+        }
+        let halves = Arc::clone(&self.halves);
+        drop((self, writer));
+        let halves = Arc::into_inner(halves).expect("both halves were given");
+        Ok(WebSocket::from_parts(halves.shared.into_driver(), halves.subprotocol))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Errors
+    /// How the connection ended, other than by a closing handshake.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll(cx, poll_recv)).await
+    }
+
+    /// As [`WebSocket::recv_many`].
+    ///
+    /// # Errors
+    /// How the connection ended, other than by a closing handshake.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
+        poll_fn(|cx| self.poll(cx, |driver, cx| poll_recv_many(driver, cx, batch))).await
+    }
+
+    /// As [`WebSocket::recv_streamed`].
+    ///
+    /// # Errors
+    /// How the connection ended, other than by a closing handshake.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn recv_streamed(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
+        MessageReader::next(Access::Shared(&self.halves.shared, Half::Reader)).await
+    }
+
+    fn poll<R>(
+        &self,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        self.halves.shared.poll(Half::Reader, cx, poll)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
+    /// As [`WebSocket::send`].
+    ///
+    /// # Errors
+    /// Why it was not sent. The message is in the error if none of it was queued.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the message was either not queued at all, or queued whole.
+    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        self.feed(message).await?;
+        self.flush().await.map_err(|error| SendError::broken(error, None))
+    }
+
+    /// As [`WebSocket::feed`], except that only this half writes: see [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// Why it was not queued, with the message.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while it waits, the message was not queued.
+    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.poll(cx, |driver, cx| poll_feed(driver, cx, &mut message))).await
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// How the connection broke.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: what was not written stays queued.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll(cx, Driver::poll_flush)).await
+    }
+
+    /// As [`WebSocket::send_streamed`].
+    ///
+    /// # Errors
+    /// If the connection is closing, or another such message was not finished.
+    pub fn send_streamed(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, SendError> {
+        MessageWriter::begin(Access::Shared(&self.halves.shared, Half::Writer), kind)
+    }
+
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Errors
+    /// How the connection broke.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the ping is queued and written by the next call that writes.
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        self.halves.shared.lock().ping();
+        self.flush().await
+    }
+
+    /// Sends what is queued and a close frame. The [`Reader`] then receives what the peer still sends,
+    /// and `None` once it has closed too; if the reader was dropped, this waits for that.
+    ///
+    /// # Errors
+    /// How the connection broke.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, closing has begun: calling it again waits for the rest.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.halves.shared.lock().begin_close(code, reason);
+        // The reader, should it wait, has a deadline now.
+        self.halves.shared.wake(Half::Reader);
+        self.flush().await?;
+        if self.halves.reader_is_gone.load(Ordering::Acquire) {
+            poll_fn(|cx| self.halves.shared.poll(Half::Writer, cx, Driver::poll_close)).await?;
+        }
+        Ok(())
+    }
+
+    fn poll<R>(
+        &self,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let reader_is_gone = self.halves.reader_is_gone.load(Ordering::Acquire);
+        self.halves.shared.poll(Half::Writer, cx, |driver, cx| {
+            if reader_is_gone {
+                driver.discard_input(cx);
+            }
+            poll(driver, cx)
+        })
+    }
+}
+
+impl<S> Drop for Reader<S> {
+    fn drop(&mut self) {
+        self.halves.reader_is_gone.store(true, Ordering::Release);
+        self.halves.shared.wake(Half::Writer);
+    }
+}
+
+macro_rules! what_both_halves_know {
+    ($half:ident) => {
+        impl<S> $half<S> {
+            /// The subprotocol that both sides agreed on, if any.
+            pub fn subprotocol(&self) -> Option<&str> {
+                self.halves.subprotocol.as_deref()
+            }
+
+            /// Whether the other half belongs to the same connection.
+            fn is_open(&self) -> bool {
+                self.halves.shared.lock().connection().is_open()
+            }
+        }
+
+        impl<S> fmt::Debug for $half<S> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($half)).field("is_open", &self.is_open()).finish()
+            }
+        }
+    };
+}
+
+what_both_halves_know!(Reader);
+what_both_halves_know!(Writer);

@@ -1,0 +1,345 @@
+//! [`WebSocket`]: one connection, used from one task.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline_proto::{
+    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueErrorKind, Received,
+};
+
+use crate::access::Access;
+use crate::batch::Batch;
+use crate::driver::{Driver, Next, Progress, Sink};
+use crate::error::{Error, SendError};
+use crate::split::{Reader, Writer, split};
+use crate::streaming::{MessageReader, MessageWriter};
+
+/// A WebSocket connection over the stream `S`.
+///
+/// Receiving answers pings, sees to the closing handshake, and writes what [`feed`](Self::feed)
+/// queued; sending does so as far as it has to wait. Nothing happens while no method is being
+/// awaited: a connection that neither receives nor sends answers no pings.
+///
+/// For one task that receives and another that sends, see [`split`](Self::split).
+///
+/// ```
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = listener.local_addr()?;
+/// # tokio::spawn(async move {
+/// #     let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+/// #     let mut ws = trunkline::connect_over("ws://localhost/", tcp).await.unwrap();
+/// #     ws.send("hello").await.unwrap();
+/// #     assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("hello"));
+/// #     ws.close(trunkline::CloseCode::NORMAL, "").await.unwrap();
+/// # });
+/// let (tcp, _) = listener.accept().await?;
+/// let mut ws = trunkline::accept(tcp).await?;
+/// while let Some(message) = ws.recv().await? {
+///     ws.send(message).await?;
+/// }
+/// # Ok(()) }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+/// ```
+pub struct WebSocket<S> {
+    driver: Driver<S>,
+    subprotocol: Option<Box<str>>,
+}
+
+impl<S> WebSocket<S> {
+    pub(crate) fn new(driver: Driver<S>, subprotocol: Option<String>) -> Self {
+        Self::from_parts(driver, subprotocol.map(String::into_boxed_str))
+    }
+
+    pub(crate) fn from_parts(driver: Driver<S>, subprotocol: Option<Box<str>>) -> Self {
+        Self { driver, subprotocol }
+    }
+
+    /// The subprotocol that both sides agreed on, if any.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// How the connection was closed, once [`recv`](Self::recv) has given `None`.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        self.driver.close_info()
+    }
+
+    /// The time between the newest answered ping and its pong; `None` before the first.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.driver.connection().round_trip()
+    }
+
+    /// Whether messages are compressed when that pays: both sides agreed to in the handshake.
+    pub fn is_compressed(&self) -> bool {
+        self.driver.connection().is_compressed()
+    }
+
+    /// Bytes that [`feed`](Self::feed) queued and that have not been written yet.
+    pub fn queued_bytes(&self) -> usize {
+        self.driver.connection().transmit_bytes()
+    }
+
+    /// The stream underneath, to ask it about addresses or certificates.
+    pub fn stream(&self) -> &S {
+        self.driver.stream()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Receives the next message, or `None` once the connection has been closed by a closing
+    /// handshake, whoever began it ([`close_info`](Self::close_info) tells how).
+    ///
+    /// Before it waits, it writes what [`feed`](Self::feed) queued.
+    ///
+    /// # Errors
+    /// How the connection ended otherwise. After that it gives `None`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: no message, and nothing of what was queued.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| poll_recv(&mut self.driver, cx)).await
+    }
+
+    /// Receives all messages that have come in, at least one, into `batch`, which is emptied before.
+    /// Gives how many: 0 once the connection has been closed by a closing handshake.
+    ///
+    /// The fastest way to receive many small messages: they cost no allocation of their own. A batch
+    /// ends with what one read brought, so answers that are fed while it is gone through leave in one write.
+    ///
+    /// # Errors
+    /// How the connection ended otherwise, after the messages that came before have been received.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: messages are in `batch` only once it has given their number.
+    pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
+        poll_fn(|cx| poll_recv_many(&mut self.driver, cx, batch)).await
+    }
+
+    /// Receives the next message in chunks as it comes in, of whatever length: only
+    /// [`Limits::frame_bytes`](trunkline_proto::limits::Limits::frame_bytes) bounds it. `None` once the
+    /// connection has been closed by a closing handshake.
+    ///
+    /// # Errors
+    /// How the connection ended otherwise.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing; a message that has begun by then is received in chunks by
+    /// the next call. Dropping the [`MessageReader`] before its end throws the rest of its message away.
+    pub async fn recv_streamed(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
+        MessageReader::next(Access::Owned(&mut self.driver)).await
+    }
+
+    /// Sends a message and waits until the transport has taken it, together with all that was queued before.
+    ///
+    /// # Errors
+    /// Why it was not sent. The message is in the error if none of it was queued.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the message was either not queued at all, or queued whole: then it is
+    /// written by the next call that writes. Frames are never cut.
+    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        self.feed(message).await?;
+        poll_fn(|cx| self.driver.poll_flush(cx))
+            .await
+            .map_err(|error| SendError::broken(error, None))
+    }
+
+    /// Queues a message. It is written with all that is queued by the next [`flush`](Self::flush) or
+    /// [`send`](Self::send), by a `recv` that has to wait, or when as much is queued as
+    /// [`Limits::send_high_water_bytes`](trunkline_proto::limits::Limits::send_high_water_bytes) says: only
+    /// then does this wait.
+    ///
+    /// # Errors
+    /// Why it was not queued, with the message.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while it waits, the message was not queued.
+    #[inline]
+    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        self.driver.before_queue();
+        match self.driver.connection_mut().queue(message) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == QueueErrorKind::Full => {
+                feed_when_there_is_room(&mut self.driver, error.into_outgoing()).await
+            }
+            Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
+        }
+    }
+
+    /// Begins a message that is sent as it is made, in parts of any size and without knowing its length.
+    /// Until it is finished no other message can be sent; pings are still answered between its parts.
+    ///
+    /// # Errors
+    /// If the connection is closing, or another such message was not finished.
+    pub fn send_streamed(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, SendError> {
+        MessageWriter::begin(Access::Owned(&mut self.driver), kind)
+    }
+
+    /// Waits until the transport has taken everything that is queued.
+    ///
+    /// # Errors
+    /// How the connection broke.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: what was not written stays queued.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.driver.poll_flush(cx)).await
+    }
+
+    /// Sends a ping. [`round_trip`](Self::round_trip) tells how long its answer took, once a `recv`
+    /// has met it. There is no need for this to keep a connection alive: see
+    /// [`Settings::keepalive_interval`](trunkline_proto::limits::Settings::keepalive_interval).
+    ///
+    /// # Errors
+    /// How the connection broke.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the ping is queued and written by the next call that writes.
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        self.driver.ping();
+        self.flush().await
+    }
+
+    /// Closes the connection: sends what is queued and a close frame with `code` and `reason` (cut to
+    /// 123 bytes), receives and throws away what the peer still sends, and waits for its close frame
+    /// and for the end of the transport, at most
+    /// [`Settings::close_timeout`](trunkline_proto::limits::Settings::close_timeout).
+    ///
+    /// If the peer was faster, `code` and `reason` are its own: [`close_info`](Self::close_info) tells.
+    ///
+    /// # Errors
+    /// How the connection ended otherwise.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, closing has begun: calling it again waits for the rest.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.driver.begin_close(code, reason);
+        poll_fn(|cx| self.driver.poll_close(cx)).await
+    }
+
+    /// Two halves, for a task that receives and another that sends. No lock is held while either waits.
+    pub fn split(self) -> (Reader<S>, Writer<S>) {
+        split(self.driver, self.subprotocol)
+    }
+}
+
+impl<S> fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WebSocket").field(self.driver.connection()).finish()
+    }
+}
+
+/// Takes the first message.
+struct One(Option<Message>);
+
+impl Sink for One {
+    #[inline]
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        let Event::Message(received) = event else { return Next::Any };
+        self.0 = Some(received.into_message());
+        Next::Nothing
+    }
+
+    fn is_satisfied(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+pub(crate) fn poll_recv<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &mut Driver<S>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Message>, Error>> {
+    if let Some(message) = driver.pop_ahead() {
+        return Poll::Ready(Ok(Some(message)));
+    }
+    let mut one = One(None);
+    driver.poll_events(cx, &mut one).map_ok(|_| one.0)
+}
+
+/// Payload that a batch takes before it is full: about what one read brings.
+const BATCH_BYTES: usize = 256 << 10;
+
+struct Fill<'a> {
+    batch: &'a mut Batch,
+    bytes: usize,
+}
+
+impl Sink for Fill<'_> {
+    #[inline]
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        let Event::Message(received) = event else { return Next::Any };
+        self.bytes += received.as_bytes().len();
+        self.batch.push(received);
+        if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
+    }
+
+    fn is_satisfied(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    fn on_input(&mut self, bytes: usize) {
+        self.batch.reserve(bytes);
+    }
+}
+
+pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &mut Driver<S>,
+    cx: &mut Context<'_>,
+    batch: &mut Batch,
+) -> Poll<Result<usize, Error>> {
+    batch.clear();
+    while let Some(message) = driver.pop_ahead() {
+        batch.push(Received::Whole(message));
+    }
+    if !batch.is_empty() {
+        return Poll::Ready(Ok(batch.len()));
+    }
+    let progress = driver.poll_events(cx, &mut Fill { batch: &mut *batch, bytes: 0 });
+    match progress {
+        Poll::Ready(Ok(Progress::Satisfied)) => Poll::Ready(Ok(batch.len())),
+        Poll::Ready(Ok(Progress::Closed)) => Poll::Ready(Ok(0)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => {
+            batch.release();
+            Poll::Pending
+        }
+    }
+}
+
+async fn feed_when_there_is_room<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &mut Driver<S>,
+    message: Outgoing<'_>,
+) -> Result<(), SendError> {
+    let mut message = Some(message);
+    poll_fn(|cx| poll_feed(driver, cx, &mut message)).await
+}
+
+/// Queues `message` once there is room; it stays in place until then.
+pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &mut Driver<S>,
+    cx: &mut Context<'_>,
+    message: &mut Option<Outgoing<'_>>,
+) -> Poll<Result<(), SendError>> {
+    let room = std::task::ready!(driver.poll_room(cx));
+    let Some(message) = message.take() else { return Poll::Ready(Ok(())) };
+    if let Err(error) = room {
+        return Poll::Ready(Err(SendError::broken(error, owned(message))));
+    }
+    driver.before_queue();
+    Poll::Ready(match driver.connection_mut().queue(message) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
+    })
+}
+
+/// What comes back to a caller who had given it away.
+fn owned(message: Outgoing<'_>) -> Option<Message> {
+    match message {
+        Outgoing::Message(message) => Some(message),
+        _ => None,
+    }
+}
