@@ -1,0 +1,48 @@
+//! Every command and flag, its help and its default.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+
+use clap::{Parser, Subcommand};
+
+/// WebSockets, from the wire to the crowd.
+#[derive(Parser, Debug)]
+#[command(name = "trunkline", version, about, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Send every message back to where it came from
+    ///
+    /// A server to try a client, a proxy or a network with. It answers text with text and binary with
+    /// binary, and sees to pings and closing as RFC 6455 asks.
+    ///
+    ///   trunkline echo --listen 127.0.0.1:9001 --page
+    Echo(Echo),
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Echo {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
+    pub(crate) listen: SocketAddr,
+
+    /// Threads to serve connections with [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Compress messages with clients that offer permessage-deflate
+    #[arg(long)]
+    pub(crate) compression: bool,
+
+    /// Bytes that a message may have; a longer one closes its connection with 1009
+    #[arg(long, value_name = "BYTES", default_value = "1048576")]
+    pub(crate) max_message: NonZeroUsize,
+
+    /// Serve a page on the same port to try the echo from a browser
+    #[arg(long)]
+    pub(crate) page: bool,
+}

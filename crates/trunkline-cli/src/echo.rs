@@ -1,0 +1,102 @@
+//! `trunkline echo`: the smallest server that the library makes, and the fastest.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use trunkline::deflate::DeflateConfig;
+use trunkline::{AcceptError, Acceptor, Batch, WebSocket};
+
+use crate::args::Echo;
+use crate::page;
+
+/// How long to wait when the system has no descriptor left for a connection: those that end in the
+/// meantime make room, and trying at once would only burn the processor.
+const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(50);
+
+pub(crate) fn run(args: &Echo) -> Result<(), String> {
+    let runtime =
+        runtime(args.threads).map_err(|error| format!("cannot start threads: {error}"))?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+            format!("cannot listen on {}: {error} (another --listen, or port 0?)", args.listen)
+        })?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        println!("listening on ws://{address}");
+        if args.page {
+            println!("try it at    http://{address}/");
+        }
+        tokio::select! {
+            () = serve(listener, acceptor(args), args.page) => Ok(()),
+            stopped = tokio::signal::ctrl_c() => stopped.map_err(|error| error.to_string()),
+        }
+    })
+}
+
+fn runtime(threads: Option<NonZeroUsize>) -> io::Result<Runtime> {
+    let threads = match threads {
+        Some(threads) => threads,
+        None => std::thread::available_parallelism()?,
+    };
+    match threads.get() {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+fn acceptor(args: &Echo) -> Acceptor {
+    let acceptor = Acceptor::new().with_message_bytes(args.max_message.get());
+    if args.compression { acceptor.with_compression(DeflateConfig::default()) } else { acceptor }
+}
+
+async fn serve(listener: TcpListener, acceptor: Acceptor, page: bool) {
+    let acceptor = Arc::new(acceptor);
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                tokio::spawn(connection(Arc::clone(&acceptor), tcp, page));
+            }
+            // The peer may be gone again already; or this process has all the descriptors it can have.
+            Err(error) => {
+                eprintln!("trunkline: cannot accept a connection: {error}");
+                tokio::time::sleep(OUT_OF_DESCRIPTORS_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One connection. A peer that breaks the rules has been told so by the library, and is no error of
+/// this process.
+async fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) {
+    if let Ok(Some(ws)) = accept(&acceptor, tcp, page).await {
+        drop(acceptor);
+        let _ = echo(ws).await;
+    }
+}
+
+async fn accept(
+    acceptor: &Acceptor,
+    tcp: TcpStream,
+    page: bool,
+) -> Result<Option<WebSocket<TcpStream>>, AcceptError> {
+    tcp.set_nodelay(true)?;
+    if page {
+        return Box::pin(page::serve_or_accept(acceptor, tcp)).await;
+    }
+    acceptor.accept(tcp).await.map(Some)
+}
+
+async fn echo(
+    mut ws: WebSocket<TcpStream>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut batch = Batch::new();
+    while ws.recv_many(&mut batch).await? > 0 {
+        for message in &batch {
+            ws.feed(message).await?;
+        }
+    }
+    Ok(())
+}
