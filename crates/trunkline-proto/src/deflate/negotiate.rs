@@ -191,15 +191,13 @@ impl Parameters {
         }
     }
 
-    /// §7.1.2.2: the server may ask for a window up to the one that was offered.
+    /// §7.1.2.2: the server may ask for a smaller window. A larger one, or none, leaves ours as it is:
+    /// the value in the offer says that no larger one will be used, whatever the answer.
     fn accepted_client_bits(&self, offered: WindowBits) -> Result<WindowBits, DeflateRefused> {
         match self.client_max_window_bits {
             None => Ok(offered),
             Some(None) => Err(DeflateRefused::InvalidValue(CLIENT_MAX_WINDOW_BITS)),
-            Some(Some(bits)) if bits > offered => {
-                Err(DeflateRefused::WindowTooLarge(CLIENT_MAX_WINDOW_BITS))
-            }
-            Some(Some(bits)) => Ok(bits),
+            Some(Some(bits)) => Ok(bits.min(offered)),
         }
     }
 
