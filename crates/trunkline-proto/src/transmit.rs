@@ -194,3 +194,139 @@ impl Transmit {
         self.buffer.capacity() + self.large.iter().map(|large| large.payload.len()).sum::<usize>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::OpCode;
+
+    /// Pseudo-random numbers (xorshift64).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 16) as usize % bound
+        }
+    }
+
+    fn header(len: usize) -> FrameHeader {
+        let payload_len = len as u64;
+        FrameHeader { fin: true, rsv1: false, opcode: OpCode::Binary, mask: None, payload_len }
+    }
+
+    fn encoded(payload: &[u8]) -> Vec<u8> {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let len = header(payload.len()).encode(&mut bytes);
+        [&bytes[..len], payload].concat()
+    }
+
+    /// What waits, one slice after the other.
+    fn waiting(transmit: &Transmit) -> Vec<u8> {
+        let mut slices = vec![IoSlice::new(&[]); 2 * transmit.large.len() + 1];
+        let filled = transmit.slices(&mut slices);
+        slices[..filled].iter().map(|slice| &slice[..]).collect::<Vec<_>>().concat()
+    }
+
+    /// The naive twin is one vector: whatever is queued goes to its end, whatever is written goes
+    /// from its front.
+    #[test]
+    fn any_calls_agree_with_one_vector() {
+        for seed in 1..200 {
+            let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));
+            let (mut transmit, mut naive) = (Transmit::default(), Vec::new());
+            let mut positions = Vec::new();
+            let mut written = 0;
+            for call in 0..60_u8 {
+                let size = [10, 200, REFERENCE_FROM, 20_000][random.below(4)];
+                let payload = vec![call; random.below(size + 2)];
+                match random.below(10) {
+                    0..3 => {
+                        let header = header(payload.len());
+                        transmit.push_frame(&header, |out| out.extend_from_slice(&payload));
+                        naive.extend(encoded(&payload));
+                    }
+                    3 => {
+                        transmit.push_referenced(&header(payload.len()), payload.clone().into());
+                        naive.extend(encoded(&payload));
+                    }
+                    4 => {
+                        transmit.push_encoded(&encoded(&payload).into());
+                        naive.extend(encoded(&payload));
+                    }
+                    5 => {
+                        positions.push((transmit.end(), written + naive.len()));
+                        transmit.lend_buffer(Vec::with_capacity(random.below(10_000)));
+                    }
+                    6 => {
+                        let capacity = transmit.shrink().map_or(0, |buffer| buffer.capacity());
+                        assert!(capacity == 0 || transmit.buffer.capacity() <= capacity);
+                    }
+                    7 if transmit.is_empty() => drop(transmit.take_buffer()),
+                    _ => {
+                        let bytes = random.below(2 * size).min(naive.len());
+                        transmit.advance(bytes);
+                        naive.drain(..bytes);
+                        written += bytes;
+                    }
+                }
+                assert_eq!(waiting(&transmit), naive, "seed {seed} call {call}");
+                assert_eq!(transmit.waiting(), naive.len());
+                assert_eq!(transmit.is_empty(), naive.is_empty());
+                for (position, bytes) in &positions {
+                    assert_eq!(transmit.is_past(*position), written >= *bytes);
+                }
+            }
+        }
+    }
+
+    /// Fewer slices than parts give the front of what waits, and no slice is empty.
+    #[test]
+    fn few_slices_give_the_front() {
+        let mut transmit = Transmit::default();
+        let mut naive = Vec::new();
+        for i in 0..5 {
+            let payload = vec![i; REFERENCE_FROM + usize::from(i)];
+            transmit.push_referenced(&header(payload.len()), payload.clone().into());
+            naive.extend(encoded(&payload));
+        }
+        for count in 0..14 {
+            let mut slices = vec![IoSlice::new(&[]); count];
+            let filled = transmit.slices(&mut slices);
+            assert_eq!(filled, count.min(10));
+            let front = slices[..filled].iter().map(|it| &it[..]).collect::<Vec<_>>().concat();
+            assert!(naive.starts_with(&front));
+            assert!(slices[..filled].iter().all(|it| !it.is_empty()));
+        }
+    }
+
+    /// A peer that always lags a little does not make the buffer grow without end.
+    #[test]
+    fn a_backlog_that_never_empties_stays_small() {
+        let mut transmit = Transmit::default();
+        let push = |transmit: &mut Transmit| {
+            transmit.push_frame(&header(998), |out| out.extend_from_slice(&[1; 998]));
+        };
+        push(&mut transmit);
+        for _ in 0..10_000 {
+            push(&mut transmit);
+            transmit.advance(1002);
+            assert!(transmit.memory_bytes() <= 64 << 10, "{}", transmit.memory_bytes());
+        }
+        assert_eq!(transmit.waiting(), 1002);
+    }
+
+    #[test]
+    fn more_than_waits_cannot_be_written() {
+        let mut transmit = Transmit::default();
+        transmit.advance(5);
+        assert_eq!((transmit.waiting(), transmit.end()), (0, 0));
+        transmit.push_encoded(&Bytes::from_static(b"abc"));
+        transmit.advance(usize::MAX);
+        assert_eq!((transmit.waiting(), transmit.end()), (0, 3));
+        transmit.push_encoded(&Bytes::from_static(b"def"));
+        assert_eq!(waiting(&transmit), b"def");
+    }
+}

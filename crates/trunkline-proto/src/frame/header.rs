@@ -126,3 +126,105 @@ impl HeaderWriter<'_> {
         self.at = end;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `input` cut at every byte; the first cut that is not "not yet" gives the answer, and
+    /// all longer ones the same.
+    #[track_caller]
+    fn parse_at_every_cut(
+        input: &[u8],
+    ) -> (Result<Option<(FrameHeader, usize)>, ProtocolError>, usize) {
+        let parsed = |len: usize| FrameHeader::parse(&input[..len]);
+        let decided = (0..=input.len()).find(|len| !matches!(parsed(*len), Ok(None)));
+        let Some(decided) = decided else { return (Ok(None), input.len()) };
+        let answer = parsed(decided);
+        assert!((decided..=input.len()).all(|len| parsed(len) == answer), "{input:02x?}");
+        (answer, decided)
+    }
+
+    /// §5.2 with numbers only: the header's length and that of its payload, or the byte that is wrong.
+    fn naive(input: &[u8]) -> Result<(usize, u64), usize> {
+        let (opcode, short) = (input[0] & 0x0f, input[1] & 0x7f);
+        if ![0, 1, 2, 8, 9, 10].contains(&opcode) || input[0] & 0x30 != 0 {
+            return Err(1);
+        }
+        if opcode >= 8 && input[0] < 0x80 {
+            return Err(1);
+        }
+        if opcode >= 8 && short > 125 {
+            return Err(2);
+        }
+        let (extra, least, most) = match short {
+            126 => (2, 126, 0xffff),
+            127 => (8, 0x1_0000, u64::MAX >> 1),
+            _ => (0, 0, 125),
+        };
+        let mut len = if extra == 0 { u64::from(short) } else { 0 };
+        for byte in &input[2..2 + extra] {
+            len = len << 8 | u64::from(*byte);
+        }
+        if len < least || len > most {
+            return Err(2 + extra);
+        }
+        Ok((2 + extra + if input[1] & 0x80 == 0 { 0 } else { 4 }, len))
+    }
+
+    /// §5.2: all 65 536 first two bytes, with lengths of every form at every bound behind them.
+    #[test]
+    fn s5_2_every_two_byte_header() {
+        let lengths = [
+            0,
+            1,
+            125,
+            126,
+            127,
+            0xffff,
+            0x1_0000,
+            1 << 32,
+            (1 << 63) - 1,
+            1 << 63,
+            u64::MAX,
+            125 << 48,
+            126 << 48,
+            0xffff << 48,
+        ];
+        for header in 0..=u16::MAX {
+            for length in lengths {
+                let input =
+                    [&header.to_be_bytes()[..], &length.to_be_bytes(), &[1, 2, 3, 4]].concat();
+                let (answer, at) = parse_at_every_cut(&input);
+                match naive(&input) {
+                    Err(wrong) => {
+                        assert!(answer.is_err(), "{input:02x?}");
+                        assert_eq!(at, wrong, "refused at the earliest byte: {input:02x?}");
+                    }
+                    Ok((len, payload_len)) => {
+                        let (header, taken) = answer.unwrap().unwrap();
+                        assert_eq!((taken, header.payload_len), (len, payload_len));
+                        assert_eq!(at, len, "taken at the earliest byte: {input:02x?}");
+                        // §5.2: there is one spelling, and it is ours too.
+                        let mut spelled = [0; HEADER_BYTES_MAX];
+                        let spelled_len = header.encode(&mut spelled);
+                        assert_eq!(spelled[..spelled_len], input[..len]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn s5_2_fields_are_where_the_drawing_has_them() {
+        let parse = |input: &[u8]| FrameHeader::parse(input).unwrap().unwrap().0;
+        let header = parse(&[0xc1, 0x85, 1, 2, 3, 4]);
+        assert!(header.fin && header.rsv1);
+        assert_eq!((header.opcode, header.payload_len), (OpCode::Text, 5));
+        assert_eq!(header.mask, Some(MaskKey::new([1, 2, 3, 4])));
+        let header = parse(&[0x02, 126, 1, 0]);
+        assert!(!header.fin && !header.rsv1);
+        assert_eq!((header.opcode, header.payload_len, header.mask), (OpCode::Binary, 256, None));
+        assert_eq!(FrameHeader::parse(&[]), Ok(None));
+    }
+}

@@ -95,3 +95,73 @@ pub trait MaskSource: Send + Sync {
     /// A fresh key, for one frame.
     fn next_key(&self) -> MaskKey;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// §5.3 as it is written down: octet i of the payload with octet i modulo 4 of the key.
+    fn naive(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
+    }
+
+    const KEY: [u8; 4] = [0x12, 0xef, 0x80, 0x7b];
+
+    fn payload(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 7 + i / 256) as u8).collect()
+    }
+
+    /// Every length around every block, at every offset from an aligned address.
+    #[test]
+    fn s5_3_wide_loops_agree_with_one_byte_at_a_time() {
+        for len in 0..300 {
+            let expected = naive(KEY, &payload(len));
+            for offset in 0..16 {
+                let mut bytes = vec![0xaa; offset + len + 3];
+                bytes[offset..offset + len].copy_from_slice(&payload(len));
+                MaskKey::new(KEY).apply(&mut bytes[offset..offset + len]);
+                assert_eq!(bytes[offset..offset + len], expected);
+                assert!(bytes[..offset].iter().chain(&bytes[offset + len..]).all(|it| *it == 0xaa));
+            }
+        }
+    }
+
+    #[test]
+    fn s5_3_the_copying_loop_agrees_with_one_byte_at_a_time() {
+        for len in (0..300).chain([1000, 4095, 4096, 70_001]) {
+            for before in [0, 1, 5] {
+                let mut out = vec![0x55; before];
+                MaskKey::new(KEY).apply_to_copy(&payload(len), &mut out);
+                assert_eq!(out[..before], vec![0x55; before]);
+                assert_eq!(out[before..], naive(KEY, &payload(len)));
+            }
+        }
+    }
+
+    /// A payload that comes in two pieces is masked as if it had come in one.
+    #[test]
+    fn s5_3_the_key_turns_with_the_payload() {
+        for len in [1, 4, 7, 64, 65, 130, 200] {
+            let expected = naive(KEY, &payload(len));
+            for cut in 0..=len {
+                let mut bytes = payload(len);
+                let (a, b) = bytes.split_at_mut(cut);
+                let key = MaskKey::new(KEY);
+                key.apply(a);
+                key.advanced(a.len()).apply(b);
+                assert_eq!(bytes, expected);
+            }
+        }
+        assert_eq!(MaskKey::new(KEY).advanced(usize::MAX), MaskKey::new(KEY).advanced(3));
+    }
+
+    #[test]
+    fn s5_3_masking_twice_changes_nothing() {
+        for key in [[0; 4], [0xff; 4], KEY] {
+            let mut bytes = payload(257);
+            MaskKey::new(key).apply(&mut bytes);
+            MaskKey::new(key).apply(&mut bytes);
+            assert_eq!(bytes, payload(257));
+        }
+    }
+}
