@@ -1,0 +1,115 @@
+//! The lists of rules in `specs/` name files and tests that exist, and no rule is without a test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One row of `§ | level | rule | file | test`.
+struct Row {
+    line: usize,
+    rule: String,
+    file: String,
+    test: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The rows of all tables in a list of rules; nothing if there is no such list (yet).
+fn rows(name: &str) -> Vec<Row> {
+    let Ok(list) = fs::read_to_string(root().join("specs").join(name)) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for (line, text) in list.lines().enumerate().filter(|(_, text)| text.starts_with('|')) {
+        let cells: Vec<_> = text.trim_matches('|').split('|').map(str::trim).collect();
+        let [section, level, rule, file, test] = cells[..] else {
+            panic!("{name}:{}: a row has five cells: {text}", line + 1);
+        };
+        if section == "§" || section.starts_with("---") {
+            continue;
+        }
+        assert!(
+            ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "–"].contains(&level),
+            "{name}:{}: {level}",
+            line + 1
+        );
+        rows.push(Row {
+            line: line + 1,
+            rule: rule.into(),
+            file: file.trim_matches('`').into(),
+            test: test.trim_matches('`').into(),
+        });
+    }
+    rows
+}
+
+fn collect(folder: &Path, source: &mut String) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, source);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            source.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// All source and tests of all crates in one string.
+fn all_source() -> String {
+    let mut source = String::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let path = entry.unwrap().path();
+        collect(&path.join("src"), &mut source);
+        collect(&path.join("tests"), &mut source);
+    }
+    source
+}
+
+/// Whether `file` is below our `src`; a file that has grown into a folder counts.
+fn exists(file: &str) -> bool {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    src.join(file).is_file() || src.join(file.trim_end_matches(".rs")).join("mod.rs").is_file()
+}
+
+#[track_caller]
+fn check(name: &str) {
+    let source = all_source();
+    let mut wrong = Vec::new();
+    for row in rows(name) {
+        let Row { line, rule, file, test } = row;
+        // What needs a socket is for the crate that has one.
+        if file == "*driver*" && test == "—" {
+            continue;
+        }
+        if !exists(&file) {
+            wrong.push(format!("{name}:{line}: there is no src/{file} ({rule})"));
+        }
+        if test.is_empty() || !source.contains(&format!("fn {test}()")) {
+            wrong.push(format!("{name}:{line}: there is no test `{test}` ({rule})"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_of_rfc_6455_has_its_test() {
+    check("rfc6455.md");
+}
+
+#[test]
+fn every_rule_of_rfc_7692_has_its_test() {
+    check("rfc7692.md");
+}
+
+/// The sections that hold rules for a connection are all there.
+#[test]
+fn no_section_of_rfc_6455_is_left_out() {
+    let Ok(list) = fs::read_to_string(root().join("specs/rfc6455.md")) else { return };
+    for section in [
+        "5.1", "5.2", "5.3", "5.4", "5.5", "5.5.1", "5.5.2", "5.5.3", "5.6", "6.1", "6.2", "7.1.1",
+        "7.1.2", "7.1.5", "7.1.6", "7.1.7", "7.2.1", "7.4.1", "8.1", "10.3", "10.4",
+    ] {
+        let row = format!("\n| {section} ");
+        assert!(list.contains(&row), "§{section} has no row");
+    }
+}
