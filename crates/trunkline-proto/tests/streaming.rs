@@ -8,7 +8,8 @@ mod twin;
 use std::io::IoSlice;
 
 use trunkline_proto::{
-    CloseCode, Connection, Event, Input, MessageKind, Prepared, ProtocolError, QueueErrorKind, Role,
+    CloseCode, Connection, Event, Input, Limit, MessageKind, Prepared, ProtocolError,
+    QueueErrorKind, Role,
 };
 
 use support::*;
@@ -337,4 +338,96 @@ fn receive(conn: &mut Connection, wire: &mut [u8], ended: &mut bool) -> usize {
     }
     assert!(input.is_empty());
     payload
+}
+
+/// A message of which nothing was handed on comes whole after all, however it began.
+#[test]
+fn a_message_of_which_nothing_was_handed_on_can_come_whole() {
+    for role in ROLES {
+        let from = role.peer();
+        for begin in [
+            header(from, 0x81, 5),
+            [frame(from, 0x01, b""), header(from, 0x80, 5)].concat(),
+            [frame(from, 0x01, b""), frame(from, 0x00, b""), header(from, 0x80, 5)].concat(),
+        ] {
+            let mut driven = streamed(role);
+            driven.feed(&begin);
+            assert_eq!(driven.events, []);
+            driven.conn.receive_streamed(false);
+            assert!(!driven.conn.is_receiving_streamed());
+            let hello = frame(from, 0x81, b"hello");
+            driven.feed(&hello[hello.len() - 5..]);
+            assert_eq!((&driven.events[..], driven.error), (&[text("hello")][..], None));
+        }
+    }
+}
+
+/// Its header was not held to the limit of whole messages, so its bytes are; and it takes no more
+/// memory than any other.
+#[test]
+fn a_message_that_comes_whole_after_all_is_bounded() {
+    const LIMIT: usize = 100_000;
+    for role in ROLES {
+        for len in [LIMIT, LIMIT + 1, 1 << 40] {
+            let mut driven = Driven::new(connection(role, |settings| {
+                settings.limits.message_bytes = Limit::at_most(LIMIT);
+            }));
+            driven.conn.receive_streamed(true);
+            driven.feed(&header(role.peer(), 0x82, len as u64));
+            driven.conn.receive_streamed(false);
+            for _ in 0..LIMIT / 1000 {
+                driven.feed(&[0; 1000]);
+                assert_eq!(driven.error, None);
+                assert!(driven.conn.memory_bytes() <= 2 * LIMIT, "{}", driven.conn.memory_bytes());
+            }
+            assert_eq!(driven.events.len(), usize::from(len == LIMIT));
+            if len > LIMIT {
+                driven.feed(&[0]);
+                assert_eq!(driven.error, Some(ProtocolError::MessageTooBig { limit: LIMIT }));
+            }
+        }
+    }
+}
+
+/// Whoever gathers small messages leaves the rest for later: order is kept, and nothing is told early.
+#[test]
+fn poll_message_takes_what_is_whole_and_leaves_the_rest() {
+    let rest: [(u8, &[u8]); 7] = [
+        (0x89, b"ping"),
+        (0x88, b""),
+        (0x83, b"wrong"),
+        (0x01, b"fragment"),
+        (0x82, &[0; 8193]),
+        (0x81, b"not \xff text"),
+        (0xc1, b"compressed"),
+    ];
+    for role in ROLES {
+        for (first, payload) in rest {
+            let mut bytes = frames(role.peer(), &[(0x81, "one"), (0x82, "two")]);
+            bytes.extend(frame(role.peer(), 0x82, &[7; 8192]));
+            let whole = bytes.len();
+            bytes.extend(frame(role.peer(), first, payload));
+            let expected = run(role, &|_| (), &[], &bytes, &[]);
+            let mut conn = connection(role, |_| ());
+            let mut gathered = Vec::new();
+            let mut input = Input::new(&mut bytes);
+            while let Some(message) = conn.poll_message(&mut input, start()) {
+                gathered.push(Seen::from(Event::Message(message)));
+            }
+            assert_eq!(gathered[..], [text("one"), binary(b"two"), binary(&[7; 8192])]);
+            assert!(conn.is_open() && !conn.wants_transmit(), "nothing is heard of what follows");
+            assert!(conn.poll_message(&mut input, start()).is_none());
+            conn.queue("an answer").unwrap();
+            let mut error = None;
+            loop {
+                match conn.poll_event(&mut input, start()) {
+                    Ok(Some(event)) => gathered.push(event.into()),
+                    Ok(None) => break,
+                    Err(broken) => error = Some(broken),
+                }
+            }
+            assert_eq!((gathered, error), (expected.events, expected.error), "{whole}");
+            assert_eq!(twin::strict(role, &drain(&mut conn))[0].first, 0x81);
+        }
+    }
 }

@@ -250,9 +250,10 @@ impl Connection {
         if !message.is_streamed() && !limit.allows(message.len().saturating_add(available)) {
             return Err(ProtocolError::MessageTooBig { limit: limit.max() });
         }
+        let room = limit.max().saturating_sub(message.len()) as u64;
         let piece = input.take(available);
         message
-            .push_masked(piece, frame.key, frame.remaining, frame.fin)
+            .push_masked(piece, frame.key, frame.remaining.min(room), frame.fin)
             .map_err(|_| ProtocolError::InvalidUtf8)?;
         let piece: &'i [u8] = piece;
         frame.key = frame.key.map(|key| key.advanced(available));

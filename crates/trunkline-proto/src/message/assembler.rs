@@ -195,7 +195,10 @@ impl Assembler {
     }
 
     fn check_streamed(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
-        self.body = Body::Streamed { begun: true };
+        // An empty piece is not handed on, so nothing has begun with it.
+        if !piece.is_empty() {
+            self.body = Body::Streamed { begun: true };
+        }
         match self.kind {
             MessageKind::Text => self.utf8.push(piece, |_| ()),
             MessageKind::Binary => Ok(()),
