@@ -192,7 +192,7 @@ impl Connector {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        WebSocket::new(Driver::new(stream, connection, early, now), opened.agreement.subprotocol)
+        WebSocket::new(Driver::new(stream, connection, opened.agreement.subprotocol, early, now))
     }
 }
 

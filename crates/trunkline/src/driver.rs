@@ -80,6 +80,7 @@ pub(crate) enum Progress {
 pub(crate) struct Driver<S> {
     stream: S,
     conn: Connection,
+    subprotocol: Option<Box<str>>,
     phase: Phase,
     /// Bytes that were read and not decoded yet, from `inbox_from` on.
     inbox: Vec<u8>,
@@ -130,10 +131,18 @@ impl Sink for Discard {
 }
 
 impl<S> Driver<S> {
-    pub(crate) fn new(stream: S, conn: Connection, early: Vec<u8>, now: Instant) -> Self {
+    /// Takes over after the handshake: `early` came behind it.
+    pub(crate) fn new(
+        stream: S,
+        conn: Connection,
+        subprotocol: Option<String>,
+        early: Vec<u8>,
+        now: Instant,
+    ) -> Self {
         Self {
             stream,
             conn,
+            subprotocol: subprotocol.map(String::into_boxed_str),
             phase: Phase::Running,
             inbox: early,
             inbox_from: 0,
@@ -143,6 +152,10 @@ impl<S> Driver<S> {
             streamed: false,
             unflushed: false,
         }
+    }
+
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     pub(crate) fn connection(&self) -> &Connection {

@@ -198,14 +198,14 @@ impl Acceptor {
                     if let Some(request) = progress.done {
                         let early = input[progress.taken..].to_vec();
                         let acceptor = self.clone();
-                        return Ok(Upgrade {
+                        return Ok(Upgrade(Box::new(Pending {
                             stream,
                             handshake,
                             request,
                             early,
                             acceptor,
                             deadline,
-                        });
+                        })));
                     }
                 }
                 Err(refusal) => {
@@ -239,7 +239,10 @@ impl Acceptor {
 /// upgrade.accept_with(&Acceptance::new()).await
 /// # }
 /// ```
-pub struct Upgrade<S> {
+pub struct Upgrade<S>(Box<Pending<S>>);
+
+/// On the heap, as it is passed from one async function to the next, and each keeps room for it.
+struct Pending<S> {
     stream: S,
     handshake: ServerHandshake,
     request: Request,
@@ -252,12 +255,12 @@ pub struct Upgrade<S> {
 impl<S> Upgrade<S> {
     /// What the client asks for.
     pub fn request(&self) -> &Request {
-        &self.request
+        &self.0.request
     }
 
     /// The stream that the request came on.
     pub fn stream(&self) -> &S {
-        &self.stream
+        &self.0.stream
     }
 }
 
@@ -280,10 +283,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the stream.
-    pub async fn accept_with(
-        mut self,
-        acceptance: &Acceptance,
-    ) -> Result<WebSocket<S>, AcceptError> {
+    pub async fn accept_with(self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
+        Box::pin(self.0.accept(acceptance)).await
+    }
+
+    /// Refuses, and gives the refusal back as the error that it is to whoever wanted a connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream; the answer may have been written in part.
+    pub async fn refuse(mut self, refusal: Refusal) -> AcceptError {
+        match Box::pin(refuse(&mut self.0.stream, &refusal)).await {
+            Ok(()) => AcceptError::Refused(refusal),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
+    async fn accept(mut self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
         let (response, agreement) = match self.handshake.accept(&self.request, acceptance) {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -303,27 +320,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        Ok(WebSocket::new(
-            Driver::new(self.stream, connection, self.early, now),
-            agreement.subprotocol,
-        ))
-    }
-
-    /// Refuses, and gives the refusal back as the error that it is to whoever wanted a connection.
-    ///
-    /// # Cancel safety
-    /// Dropping the future drops the stream; the answer may have been written in part.
-    pub async fn refuse(mut self, refusal: Refusal) -> AcceptError {
-        match refuse(&mut self.stream, &refusal).await {
-            Ok(()) => AcceptError::Refused(refusal),
-            Err(error) => error.into(),
-        }
+        let subprotocol = agreement.subprotocol;
+        Ok(WebSocket::new(Driver::new(self.stream, connection, subprotocol, self.early, now)))
     }
 }
 
 impl<S> fmt::Debug for Upgrade<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgrade").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("Upgrade").field("request", self.request()).finish_non_exhaustive()
     }
 }
 

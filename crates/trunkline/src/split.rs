@@ -35,16 +35,15 @@ pub struct Writer<S> {
 
 struct Halves<S> {
     shared: Shared<S>,
+    /// A copy, so that asking for it takes no lock.
     subprotocol: Option<Box<str>>,
     reader_is_gone: AtomicBool,
 }
 
-pub(crate) fn split<S>(driver: Driver<S>, subprotocol: Option<Box<str>>) -> (Reader<S>, Writer<S>) {
-    let halves = Arc::new(Halves {
-        shared: Shared::new(driver),
-        subprotocol,
-        reader_is_gone: AtomicBool::new(false),
-    });
+pub(crate) fn split<S>(driver: Box<Driver<S>>) -> (Reader<S>, Writer<S>) {
+    let subprotocol = driver.subprotocol().map(Into::into);
+    let shared = Shared::new(driver);
+    let halves = Arc::new(Halves { shared, subprotocol, reader_is_gone: AtomicBool::new(false) });
     (Reader { halves: Arc::clone(&halves) }, Writer { halves })
 }
 
@@ -70,7 +69,7 @@ impl<S> Reader<S> {
         let halves = Arc::clone(&self.halves);
         drop((self, writer));
         let halves = Arc::into_inner(halves).expect("both halves were given");
-        Ok(WebSocket::from_parts(halves.shared.into_driver(), halves.subprotocol))
+        Ok(WebSocket::from_driver(halves.shared.into_driver()))
     }
 }
 

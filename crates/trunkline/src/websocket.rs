@@ -45,22 +45,23 @@ use crate::streaming::{MessageReader, MessageWriter};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
 /// ```
 pub struct WebSocket<S> {
-    driver: Driver<S>,
-    subprotocol: Option<Box<str>>,
+    // On the heap, so that it can be moved about, from one async function to the next, as a pointer:
+    // each would otherwise keep room for it.
+    driver: Box<Driver<S>>,
 }
 
 impl<S> WebSocket<S> {
-    pub(crate) fn new(driver: Driver<S>, subprotocol: Option<String>) -> Self {
-        Self::from_parts(driver, subprotocol.map(String::into_boxed_str))
+    pub(crate) fn new(driver: Driver<S>) -> Self {
+        Self::from_driver(Box::new(driver))
     }
 
-    pub(crate) fn from_parts(driver: Driver<S>, subprotocol: Option<Box<str>>) -> Self {
-        Self { driver, subprotocol }
+    pub(crate) fn from_driver(driver: Box<Driver<S>>) -> Self {
+        Self { driver }
     }
 
     /// The subprotocol that both sides agreed on, if any.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.driver.subprotocol()
     }
 
     /// How the connection was closed, once [`recv`](Self::recv) has given `None`.
@@ -223,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Two halves, for a task that receives and another that sends. No lock is held while either waits.
     pub fn split(self) -> (Reader<S>, Writer<S>) {
-        split(self.driver, self.subprotocol)
+        split(self.driver)
     }
 }
 
