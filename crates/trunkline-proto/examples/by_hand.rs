@@ -52,7 +52,7 @@ fn serve(mut stream: TcpStream) -> Result<String, Box<dyn Error>> {
         result?;
         if conn.is_finished() {
             stream.shutdown(Shutdown::Write)?;
-            return Ok(conn.close_info().map_or("closed".into(), ToString::to_string));
+            return Ok(conn.close_info().map_or_else(|| "closed".into(), ToString::to_string));
         }
         match read(&mut stream, &mut unread, conn.poll_timeout())? {
             Heard::Bytes => {}
