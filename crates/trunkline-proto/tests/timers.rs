@@ -353,13 +353,23 @@ fn closing_has_one_deadline_for_all() {
         driven.feed_at(&frame(role.peer(), 0x81, b"still here"), at(25));
         check_due(&mut driven, at(30));
         assert_eq!(driven.conn.handle_timeout(at(30)), Err(Timeout::Close));
-        // Once both have closed, the wait for the end of the transport begins anew.
-        let mut driven = Driven::new(connection(role, keepalive_25_10));
-        driven.conn.close(CloseCode::NORMAL, "", at(20));
-        driven.feed_at(&frame(role.peer(), 0x88, b""), at(25));
-        driven.drain();
-        check_due(&mut driven, at(35));
-        assert_eq!(driven.conn.handle_timeout(at(35)), Err(Timeout::Close));
+    }
+}
+
+/// `close_timeout` is for all of closing, the end of the transport included: no answer of the peer,
+/// right or wrong, makes it longer.
+#[test]
+fn the_close_deadline_is_not_put_off_by_the_peer() {
+    for role in ROLES {
+        for first in [0x88, 0x83] {
+            let mut driven = Driven::new(connection(role, keepalive_25_10));
+            driven.conn.close(CloseCode::NORMAL, "", at(20));
+            driven.feed_at(&frame(role.peer(), first, b""), at(25));
+            assert!(driven.conn.is_closed());
+            driven.drain();
+            check_due(&mut driven, at(30));
+            assert_eq!(driven.conn.handle_timeout(at(30)), Err(Timeout::Close));
+        }
     }
 }
 

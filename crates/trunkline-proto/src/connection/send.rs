@@ -185,8 +185,12 @@ impl Connection {
     }
 
     /// When to stop waiting for what closes the connection; never, if that is beyond the end of time.
+    /// Once closing has begun, nothing that the peer sends puts it off.
     pub(super) fn close_deadline(&self, now: Instant) -> Option<Instant> {
-        now.checked_add(self.settings.close_timeout)
+        match &self.state {
+            State::Open => now.checked_add(self.settings.close_timeout),
+            closing => closing.deadline(),
+        }
     }
 
     pub(super) fn push_close_frame(&mut self, code: Option<CloseCode>, reason: &str) {
