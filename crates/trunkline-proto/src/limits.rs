@@ -100,7 +100,8 @@ pub struct Settings {
     pub keepalive_interval: Option<Duration>,
     /// How long the peer may stay silent after such a ping: 20 s.
     pub keepalive_timeout: Duration,
-    /// How long the peer may send no message at all; pongs do not count. `None`, the default: for ever.
+    /// How long the peer may send no message at all, nor a part of one; pongs do not count. `None`, the
+    /// default: for ever.
     pub idle_timeout: Option<Duration>,
     /// How long a message may stay unfinished: 60 s. Messages received as a stream are exempt.
     pub unfinished_message_timeout: Option<Duration>,

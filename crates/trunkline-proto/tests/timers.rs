@@ -248,6 +248,44 @@ fn idle_counts_messages_and_nothing_else() {
     }
 }
 
+/// An empty fragment is nothing: a stream of them is as idle as silence.
+#[test]
+fn idle_does_not_count_empty_fragments() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+            settings.idle_timeout = Some(secs(30));
+        }));
+        driven.conn.receive_streamed(true);
+        driven.feed_at(&frame(role.peer(), 0x02, b"x"), at(5));
+        driven.feed_at(&frame(role.peer(), 0x00, b""), at(20));
+        check_due(&mut driven, at(35));
+        driven.feed_at(&frame(role.peer(), 0x80, b""), at(25));
+        check_due(&mut driven, at(55));
+    }
+}
+
+/// Who is in the middle of sending a message is not idle: that has a timeout of its own.
+#[test]
+fn idle_counts_the_parts_of_a_message() {
+    for role in ROLES {
+        let from = role.peer();
+        let large = frame(from, 0x82, &[0; 100_000]);
+        let fragments = [frame(from, 0x01, &[b'a'; 20_000]), frame(from, 0x00, &[b'a'; 10_000])];
+        for bytes in [large, fragments.concat()] {
+            let mut driven = Driven::new(connection(role, |settings| {
+                settings.keepalive_interval = None;
+                settings.idle_timeout = Some(secs(30));
+            }));
+            for (piece, now) in bytes.chunks(10_000).zip([5, 20, 29]) {
+                driven.feed_at(piece, at(now));
+                assert_eq!(driven.events, []);
+                check_due(&mut driven, at(now + 30));
+            }
+        }
+    }
+}
+
 #[test]
 fn sec_fg_07_a_message_must_be_finished_in_time() {
     for role in ROLES {

@@ -262,17 +262,19 @@ impl Connection {
         let frame_ends = frame.remaining == 0;
         self.frame = if frame_ends { None } else { Some(frame) };
         let last = frame_ends && frame.fin;
+        let empty = piece.is_empty() && !last;
+        if !empty {
+            self.keepalive.on_message(now);
+        }
         if streamed {
             if last {
                 message.check_end().map_err(|_| ProtocolError::InvalidUtf8)?;
                 self.assembler = None;
             }
-            self.keepalive.on_message(now);
-            let empty = piece.is_empty() && !last;
             let chunk = Chunk { kind, bytes: piece, last };
             return Ok(if empty { Step::Again } else { Step::Event(Event::Chunk(chunk)) });
         }
-        if last { self.finish_message(now) } else { Ok(Step::Again) }
+        if last { self.finish_message() } else { Ok(Step::Again) }
     }
 
     /// Inflates the next step of a compressed payload.
@@ -319,13 +321,15 @@ impl Connection {
         }
         message.push_plain(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
         let kind = message.kind();
+        let empty = inflated.is_empty() && !message_ends;
+        if !empty {
+            self.keepalive.on_message(now);
+        }
         if message.is_streamed() {
             if message_ends {
                 message.check_end().map_err(|_| ProtocolError::InvalidUtf8)?;
                 self.assembler = None;
             }
-            self.keepalive.on_message(now);
-            let empty = inflated.is_empty() && !message_ends;
             return Ok(if empty {
                 Step::Again
             } else {
@@ -334,15 +338,14 @@ impl Connection {
         }
         if message_ends {
             compression.release();
-            return self.finish_message(now);
+            return self.finish_message();
         }
         Ok(Step::Again)
     }
 
-    fn finish_message<'i>(&mut self, now: Instant) -> Result<Step<'i>, ProtocolError> {
+    fn finish_message<'i>(&mut self) -> Result<Step<'i>, ProtocolError> {
         let Some(message) = self.assembler.take() else { return Ok(Step::Again) };
         let message = message.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
-        self.keepalive.on_message(now);
         Ok(Step::Event(Event::Message(Received::Whole(message))))
     }
 
