@@ -121,6 +121,23 @@ fn sec_fr_07_s5_2_length_in_a_longer_form_than_needed_fails() {
     }
 }
 
+/// The same where all of the frame is there, which is how the fast path sees it.
+#[test]
+fn sec_fr_07_s5_2_whole_frame_with_a_longer_length_than_needed_fails() {
+    let error = Some(ProtocolError::PayloadLength);
+    for role in ROLES {
+        for first in [0x81, 0x82, 0x01] {
+            for len in [0_u16, 1, 5, 124, 125] {
+                let payload = vec![0; usize::from(len)];
+                let short = spelled(role.peer(), first, 126, &len.to_be_bytes());
+                check_bytes(role, NO_CHANGE, &[short, payload.clone()].concat(), &[], error);
+                let long = spelled(role.peer(), first, 127, &u64::from(len).to_be_bytes());
+                check_bytes(role, NO_CHANGE, &[long, payload].concat(), &[], error);
+            }
+        }
+    }
+}
+
 #[test]
 fn s5_2_lengths_at_the_bounds_of_each_form_are_delivered() {
     for len in [0, 1, 124, 125, 126, 127, 128, 255, 256, 8191, 8192, 8193, 65_535, 65_536] {
