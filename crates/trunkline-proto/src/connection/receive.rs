@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bytes::{Buf, BytesMut};
+
 use crate::Role;
 use crate::close::CloseCode;
 use crate::connection::{Connection, Input};
@@ -9,7 +11,7 @@ use crate::error::ProtocolError;
 use crate::event::{Chunk, CloseInfo, Event, Initiator};
 use crate::frame::{FrameHeader, MaskKey, OpCode};
 use crate::limits::Limits;
-use crate::message::{Assembler, MessageKind, Received, from_utf8};
+use crate::message::{Assembler, Message, MessageKind, Received, Text, from_utf8};
 use crate::state::{Closed, State};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
@@ -94,6 +96,62 @@ impl Connection {
                 text.map(Received::Text)
             }
         }
+    }
+
+    /// Takes the next message off the front of `input` without a copy, if it is a single frame that is
+    /// all there, of `min` bytes at the least and not compressed.
+    ///
+    /// The message keeps all of `input`'s memory alive for as long as it lives, so `min` should be a
+    /// fair share of that. Anything else is left for [`poll_event`](Self::poll_event).
+    ///
+    /// # Errors
+    /// A text that is not UTF-8, as [`poll_event`](Self::poll_event) tells it.
+    pub fn poll_shared(
+        &mut self,
+        input: &mut BytesMut,
+        min: usize,
+        now: Instant,
+    ) -> Result<Option<Message>, ProtocolError> {
+        if input.len() < min || !self.is_between_messages() {
+            return Ok(None);
+        }
+        let Some((kind, payload)) = self.take_shared(input, min) else { return Ok(None) };
+        self.left_bytes = 0;
+        self.keepalive.on_bytes(now);
+        self.keepalive.on_message(now);
+        let payload = payload.freeze();
+        match kind {
+            MessageKind::Binary => Ok(Some(Message::Binary(payload))),
+            MessageKind::Text => match Text::from_utf8(payload) {
+                Some(text) => Ok(Some(Message::Text(text))),
+                None => Err(self.fail(ProtocolError::InvalidUtf8, now)),
+            },
+        }
+    }
+
+    /// The unmasked payload of the frame at the front of `input`, if nothing is wrong with it.
+    fn take_shared(&self, input: &mut BytesMut, min: usize) -> Option<(MessageKind, BytesMut)> {
+        let (header, header_len) = FrameHeader::parse(input).ok()??;
+        let kind = match header.opcode {
+            OpCode::Text => MessageKind::Text,
+            OpCode::Binary => MessageKind::Binary,
+            _ => return None,
+        };
+        let payload_len = usize::try_from(header.payload_len).ok()?;
+        let is_plain = header.fin && !header.rsv1;
+        let is_masked = header.mask.is_some();
+        if !is_plain || is_masked != (self.role == Role::Server) || payload_len < min {
+            return None;
+        }
+        if self.check_size(&header, true).is_err() || input.len() - header_len < payload_len {
+            return None;
+        }
+        let mut frame = input.split_to(header_len + payload_len);
+        frame.advance(header_len);
+        if let Some(key) = header.mask {
+            key.apply(&mut frame);
+        }
+        Some((kind, frame))
     }
 
     /// Whether the next frame may be a message that is wanted whole.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use bytestring::ByteString;
+use faststr::FastStr;
 
 pub(crate) use assembler::Assembler;
 pub use outgoing::Outgoing;
@@ -110,12 +110,17 @@ impl fmt::Debug for Message {
 
 /// The text of a message: valid UTF-8 that is shared when cloned.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Text(ByteString);
+pub struct Text(FastStr);
 
 impl Text {
     /// Text that lives as long as the program; no allocation.
     pub const fn from_static(text: &'static str) -> Self {
-        Self(ByteString::from_static(text))
+        Self(FastStr::from_static_str(text))
+    }
+
+    /// Text in these bytes, without a copy; `None` if they are not UTF-8.
+    pub fn from_utf8(bytes: Bytes) -> Option<Self> {
+        FastStr::from_bytes(bytes).ok().map(Self)
     }
 
     /// The text.
@@ -180,7 +185,7 @@ impl From<String> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self(FastStr::new(text))
     }
 }
 
