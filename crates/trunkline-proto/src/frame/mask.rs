@@ -12,6 +12,12 @@ pub struct MaskKey([u8; 4]);
 /// Bytes that one turn of the wide loop masks. A multiple of the key and of every vector register.
 const BLOCK: usize = 64;
 
+/// Bytes that the processor moves between its caches at a time.
+const CACHE_LINE: usize = 64;
+
+/// From this length on it pays to align: below, the few bytes before the first line cost as much.
+const ALIGN_FROM: usize = 1024;
+
 impl MaskKey {
     /// The key with these bytes.
     pub const fn new(key: [u8; 4]) -> Self {
@@ -39,6 +45,24 @@ impl MaskKey {
     /// Masks or unmasks `payload` where it lies; the two are the same operation.
     #[inline]
     pub fn apply(self, payload: &mut [u8]) {
+        if payload.len() < ALIGN_FROM {
+            self.apply_unaligned(payload);
+        } else {
+            self.apply_aligned(payload);
+        }
+    }
+
+    /// A payload begins behind its header, so seldom where a cache line does: a long one is masked
+    /// from the next line on, or every fourth access would touch two.
+    fn apply_aligned(self, payload: &mut [u8]) {
+        let until_aligned = payload.as_ptr().align_offset(CACHE_LINE).min(payload.len());
+        let (head, body) = payload.split_at_mut(until_aligned);
+        self.apply_unaligned(head);
+        self.advanced(until_aligned).apply_unaligned(body);
+    }
+
+    #[inline]
+    fn apply_unaligned(self, payload: &mut [u8]) {
         let word = self.word();
         let (blocks, rest) = payload.as_chunks_mut::<BLOCK>();
         for block in blocks {
