@@ -10,16 +10,18 @@
 //! While nothing comes in and nothing waits to go out, a connection owns no buffer.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Input, Message, Role};
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Input, Message, Received, Role};
 
 use crate::error::Error;
-use crate::scratch;
+use crate::scratch::{self, SHARED_FROM};
 use crate::timer::Timer;
 
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
@@ -82,9 +84,8 @@ pub(crate) struct Driver<S> {
     conn: Connection,
     subprotocol: Option<Box<str>>,
     phase: Phase,
-    /// Bytes that were read and not decoded yet, from `inbox_from` on.
-    inbox: Vec<u8>,
-    inbox_from: usize,
+    /// Bytes that were read and not decoded yet.
+    inbox: BytesMut,
     /// Messages that came while a `send` waited.
     ahead: Option<Box<Ahead>>,
     timer: Timer,
@@ -144,8 +145,7 @@ impl<S> Driver<S> {
             conn,
             subprotocol: subprotocol.map(String::into_boxed_str),
             phase: Phase::Running,
-            inbox: early,
-            inbox_from: 0,
+            inbox: BytesMut::from(&*early),
             ahead: None,
             timer: Timer::default(),
             now,
@@ -210,10 +210,6 @@ impl<S> Driver<S> {
         self.conn.close_info()
     }
 
-    fn inbox_len(&self) -> usize {
-        self.inbox.len() - self.inbox_from
-    }
-
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running)
     }
@@ -221,51 +217,69 @@ impl<S> Driver<S> {
     /// The end begins: nothing more is decoded.
     fn end(&mut self, outcome: Result<(), Error>) {
         if self.is_running() {
-            (self.inbox, self.inbox_from) = (Vec::new(), 0);
+            self.inbox = BytesMut::new();
             self.phase = Phase::Ending { outcome, shut_down: false, drained: 0 };
         }
     }
 
-    /// Decodes `input` into `sink` and gives how many bytes are left of it.
-    #[inline]
-    fn decode(
-        conn: &mut Connection,
-        bytes: &mut [u8],
-        now: Instant,
-        sink: &mut impl Sink,
-    ) -> (usize, Decoded) {
-        let mut input = Input::new(bytes);
-        let decoded = loop {
-            match conn.poll_event(&mut input, now) {
-                Ok(None) => break Decoded::All,
-                Ok(Some(Event::Ping(_))) => break Decoded::Pinged,
-                Ok(Some(Event::Closed)) => break Decoded::Ended(Ok(())),
-                Ok(Some(event)) => {
-                    let mut next = sink.on_event(event);
-                    while next == Next::Messages {
-                        let Some(message) = conn.poll_message(&mut input, now) else { break };
-                        next = sink.on_event(Event::Message(message));
-                    }
-                    if next != Next::Any {
-                        break Decoded::Stopped;
-                    }
-                }
-                Err(error) => break Decoded::Ended(Err(error.into())),
-            }
-        };
-        (input.len(), decoded)
-    }
-
+    /// Decodes what is in the inbox.
     fn decode_inbox(&mut self, sink: &mut impl Sink) -> Decoded {
-        let unread = self.inbox.get_mut(self.inbox_from..).unwrap_or_default();
-        let (left, decoded) = Self::decode(&mut self.conn, unread, self.now, sink);
-        self.inbox_from = self.inbox.len() - left;
+        let decoded = decode(&mut self.conn, &mut self.inbox, self.now, sink);
         // Whoever waits now must not hold on to the memory of what has been taken.
-        if left == 0 || matches!(decoded, Decoded::All) {
-            (self.inbox, self.inbox_from) = (self.inbox.split_off(self.inbox_from), 0);
+        if self.inbox.is_empty() || matches!(decoded, Decoded::All) {
+            self.inbox = BytesMut::from(&*self.inbox);
         }
         decoded
     }
+}
+
+/// Decodes `bytes` from the front into `sink`.
+fn decode(
+    conn: &mut Connection,
+    bytes: &mut BytesMut,
+    now: Instant,
+    sink: &mut impl Sink,
+) -> Decoded {
+    loop {
+        let next = match conn.poll_shared(bytes, SHARED_FROM, now) {
+            Ok(Some(message)) => Ok(sink.on_event(Event::Message(Received::Whole(message)))),
+            Ok(None) => {
+                let mut input = Input::new(bytes);
+                let next = decode_in_place(conn, &mut input, now, sink);
+                let left = input.len();
+                bytes.advance(bytes.len() - left);
+                next
+            }
+            Err(error) => Err(Decoded::Ended(Err(error.into()))),
+        };
+        match next {
+            Ok(Next::Any) => {}
+            Ok(Next::Messages | Next::Nothing) => return Decoded::Stopped,
+            Err(decoded) => return decoded,
+        }
+    }
+}
+
+/// Decodes the next event, and the messages that follow it if the sink wants those.
+#[inline]
+fn decode_in_place(
+    conn: &mut Connection,
+    input: &mut Input<'_>,
+    now: Instant,
+    sink: &mut impl Sink,
+) -> Result<Next, Decoded> {
+    let mut next = match conn.poll_event(input, now) {
+        Ok(None) => return Err(Decoded::All),
+        Ok(Some(Event::Ping(_))) => return Err(Decoded::Pinged),
+        Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
+        Ok(Some(event)) => sink.on_event(event),
+        Err(error) => return Err(Decoded::Ended(Err(error.into()))),
+    };
+    while next == Next::Messages {
+        let Some(message) = conn.poll_message(input, now) else { break };
+        next = sink.on_event(Event::Message(message));
+    }
+    Ok(next)
 }
 
 /// How decoding came to a stop.
@@ -297,8 +311,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if !self.is_running() {
                 return self.poll_end(cx);
             }
-            if self.inbox_len() > 0 {
-                sink.on_input(self.inbox_len());
+            if !self.inbox.is_empty() {
+                sink.on_input(self.inbox.len());
                 match self.decode_inbox(sink) {
                     Decoded::Pinged => {
                         self.try_flush(cx);
@@ -330,17 +344,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox.
     fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Result<(), Error>> {
         let mut scratch = scratch::take_read();
-        let kept = self.inbox_len();
-        let (head, space) = scratch.split_at_mut(kept);
-        head.copy_from_slice(&self.inbox[self.inbox_from..]);
-        let mut space = ReadBuf::new(space);
-        let result = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
-            Poll::Ready(Ok(())) if space.filled().is_empty() => {
-                Poll::Ready(Err(Error::Disconnected))
-            }
-            Poll::Ready(Ok(())) => {
-                let end = kept + space.filled().len();
-                self.on_read(cx, &mut scratch[..end], sink);
+        scratch.extend_from_slice(&self.inbox);
+        let read = pin!(self.stream.read_buf(&mut scratch)).poll(cx);
+        let result = match read {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
+            Poll::Ready(Ok(_)) => {
+                self.on_read(cx, &mut scratch, sink);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
@@ -350,22 +359,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         result
     }
 
-    fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut [u8], sink: &mut impl Sink) {
+    fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.now = clock();
         sink.on_input(bytes.len());
-        let mut from = 0;
         let outcome = loop {
-            let unread = &mut bytes[from..];
-            let (left, decoded) = Self::decode(&mut self.conn, unread, self.now, sink);
-            from = bytes.len() - left;
-            match decoded {
+            match decode(&mut self.conn, bytes, self.now, sink) {
                 Decoded::Pinged => self.try_flush(cx),
                 Decoded::All | Decoded::Stopped => break None,
                 Decoded::Ended(outcome) => break Some(outcome),
             }
         };
         // Right-sized, and nothing at all if everything was taken.
-        (self.inbox, self.inbox_from) = (bytes[from..].to_vec(), 0);
+        self.inbox = BytesMut::from(&**bytes);
         if let Some(outcome) = outcome {
             self.end(outcome);
         }
@@ -415,7 +420,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut ahead = self.ahead.take().unwrap_or_default();
         while self.is_running() && !ahead.is_satisfied() {
             let decoded =
-                if self.inbox_len() > 0 { self.decode_inbox(&mut *ahead) } else { Decoded::All };
+                if self.inbox.is_empty() { Decoded::All } else { self.decode_inbox(&mut *ahead) };
             match decoded {
                 Decoded::Stopped => break,
                 Decoded::Pinged => {}
@@ -546,12 +551,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = scratch::take_read();
         let ended = loop {
-            let mut space = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
+            scratch.clear();
+            match pin!(self.stream.read_buf(&mut scratch)).poll(cx) {
                 Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(())) if !space.filled().is_empty() => {
+                Poll::Ready(Ok(bytes @ 1..)) => {
                     if let Phase::Ending { drained, .. } = &mut self.phase {
-                        *drained += space.filled().len();
+                        *drained += bytes;
                         if *drained < DRAIN_BYTES {
                             continue;
                         }
