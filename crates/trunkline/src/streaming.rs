@@ -24,21 +24,30 @@ pub struct MessageReader<'a, S> {
     kind: MessageKind,
     /// The chunk that showed that there is a message.
     first: Option<Bytes>,
+    /// What comes first is the rest of a message whose reader was dropped.
+    skips_rest: bool,
     ended: bool,
 }
 
 /// Takes one chunk.
-struct OneChunk(Option<(MessageKind, Bytes, bool)>);
+struct OneChunk<'a> {
+    taken: Option<(MessageKind, Bytes, bool)>,
+    skips_rest: &'a mut bool,
+}
 
-impl Sink for OneChunk {
+impl Sink for OneChunk<'_> {
     fn on_event(&mut self, event: Event<'_>) -> Next {
         match event {
+            Event::Chunk(chunk) if *self.skips_rest => {
+                *self.skips_rest = !chunk.last;
+                return Next::Any;
+            }
             Event::Chunk(chunk) => {
-                self.0 = Some((chunk.kind, Bytes::copy_from_slice(chunk.bytes), chunk.last))
+                self.taken = Some((chunk.kind, Bytes::copy_from_slice(chunk.bytes), chunk.last))
             }
             // It had begun before anyone asked for chunks.
             Event::Message(message) => {
-                self.0 = Some((message.kind(), message.into_message().into_bytes(), true));
+                self.taken = Some((message.kind(), message.into_message().into_bytes(), true));
             }
             _ => return Next::Any,
         }
@@ -46,7 +55,7 @@ impl Sink for OneChunk {
     }
 
     fn is_satisfied(&self) -> bool {
-        self.0.is_some()
+        self.taken.is_some()
     }
 }
 
@@ -54,8 +63,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
     /// Waits for the next message.
     pub(crate) async fn next(access: Access<'a, S>) -> Result<Option<Self>, Error> {
         // Made first: should this future be dropped, so is the reader, and messages come whole again.
-        let mut reader = Self { access, kind: MessageKind::Binary, first: None, ended: false };
-        reader.access.with(|driver| driver.receive_streamed(true));
+        let mut reader = Self {
+            access,
+            kind: MessageKind::Binary,
+            first: None,
+            skips_rest: false,
+            ended: false,
+        };
+        reader.skips_rest = reader.access.with(|driver| {
+            driver.receive_streamed(true);
+            driver.connection().is_receiving_streamed()
+        });
         match reader.receive().await? {
             Some(chunk) => reader.first = Some(chunk),
             None if reader.ended => return Ok(None),
@@ -92,13 +110,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
 
     /// Receives one chunk as it comes; `None` if the connection has been closed.
     async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
+        let Self { access, skips_rest, .. } = self;
         let received = poll_fn(|cx| {
-            self.access.poll(cx, |driver, cx| {
+            access.poll(cx, |driver, cx| {
                 if let Some(message) = driver.pop_ahead() {
                     return Poll::Ready(Ok(Some((message.kind(), message.into_bytes(), true))));
                 }
-                let mut one = OneChunk(None);
-                driver.poll_events(cx, &mut one).map_ok(|_| one.0)
+                let mut one = OneChunk { taken: None, skips_rest: &mut *skips_rest };
+                driver.poll_events(cx, &mut one).map_ok(|_| one.taken)
             })
         })
         .await;

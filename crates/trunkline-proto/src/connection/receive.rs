@@ -458,7 +458,7 @@ impl Connection {
     /// or 16 KiB of inflated bytes. Not asking for the next chunk is the backpressure.
     pub fn receive_streamed(&mut self, streamed: bool) {
         self.streamed = streamed;
-        if let (false, Some(message)) = (streamed, self.assembler.take_if(|it| it.is_streamed())) {
+        if !streamed && let Some(message) = self.assembler.take_if(|it| it.is_streamed()) {
             self.assembler = Some(Box::new(message.into_whole()));
         }
     }
