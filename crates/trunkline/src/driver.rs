@@ -36,6 +36,10 @@ const READ_AHEAD_BYTES: usize = 64 << 10;
 /// closing the socket does not take our close frame down with it.
 const DRAIN_BYTES: usize = 1 << 20;
 
+/// Reads in one poll that bring nothing to show for. Then it is the turn of the clock and of other
+/// tasks, however much a peer has to say. Half the budget that tokio gives a task.
+const READS_PER_POLL: usize = 64;
+
 /// Where the driver stands between the first byte and the last.
 enum Phase {
     /// Messages go both ways.
@@ -304,6 +308,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         cx: &mut Context<'_>,
         sink: &mut impl Sink,
     ) -> Poll<Result<Progress, Error>> {
+        let mut reads = 0;
         loop {
             if sink.is_satisfied() {
                 return Poll::Ready(Ok(Progress::Satisfied));
@@ -329,7 +334,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             // What was said in answer to the last read goes out before the next.
             self.try_flush(cx);
             match self.poll_read(cx, sink) {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) if reads == READS_PER_POLL && !sink.is_satisfied() => {
+                    cx.waker().wake_by_ref();
+                    self.poll_deadline(cx);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) => reads += 1,
                 Poll::Ready(Err(error)) => self.end(Err(error)),
                 Poll::Pending => {
                     if self.poll_deadline(cx) {
@@ -418,6 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return;
         }
         let mut ahead = self.ahead.take().unwrap_or_default();
+        let mut reads = 0;
         while self.is_running() && !ahead.is_satisfied() {
             let decoded =
                 if self.inbox.is_empty() { Decoded::All } else { self.decode_inbox(&mut *ahead) };
@@ -425,8 +436,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Decoded::Stopped => break,
                 Decoded::Pinged => {}
                 Decoded::Ended(outcome) => self.end(outcome),
+                Decoded::All if reads == READS_PER_POLL => {
+                    cx.waker().wake_by_ref();
+                    break;
+                }
                 Decoded::All => match self.poll_read(cx, &mut *ahead) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => reads += 1,
                     Poll::Ready(Err(error)) => self.end(Err(error)),
                     Poll::Pending => break,
                 },
@@ -522,7 +537,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let shut_down = *shut_down;
         match self.poll_write(cx) {
             Poll::Pending if gave_up => return Poll::Ready(true),
-            Poll::Pending => return self.poll_deadline_of_end(cx),
+            Poll::Pending => {
+                // The peer may read only once it is rid of what it says itself.
+                let _ = self.poll_drain(cx);
+                return self.poll_deadline_of_end(cx);
+            }
             Poll::Ready(Err(_)) => return Poll::Ready(true),
             Poll::Ready(Ok(())) => {}
         }
@@ -551,17 +570,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = scratch::take_read();
         let ended = loop {
+            if matches!(self.phase, Phase::Ending { drained: DRAIN_BYTES.., .. }) {
+                break Poll::Ready(());
+            }
             scratch.clear();
             match pin!(self.stream.read_buf(&mut scratch)).poll(cx) {
                 Poll::Pending => break Poll::Pending,
                 Poll::Ready(Ok(bytes @ 1..)) => {
                     if let Phase::Ending { drained, .. } = &mut self.phase {
                         *drained += bytes;
-                        if *drained < DRAIN_BYTES {
-                            continue;
-                        }
                     }
-                    break Poll::Ready(());
                 }
                 Poll::Ready(_) => break Poll::Ready(()),
             }
