@@ -316,7 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if !self.is_running() {
                 return self.poll_end(cx);
             }
-            if !self.inbox.is_empty() {
+            // The end of a compressed message may bring out another chunk without a further byte.
+            if !self.inbox.is_empty() || self.streamed {
                 sink.on_input(self.inbox.len());
                 match self.decode_inbox(sink) {
                     Decoded::Pinged => {
@@ -333,6 +334,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             // What was said in answer to the last read goes out before the next.
             self.try_flush(cx);
+            if !self.is_running() {
+                continue;
+            }
             match self.poll_read(cx, sink) {
                 Poll::Ready(Ok(())) if reads == READS_PER_POLL && !sink.is_satisfied() => {
                     cx.waker().wake_by_ref();
