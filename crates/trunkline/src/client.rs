@@ -153,17 +153,22 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url)?;
-        let handshake = ClientHandshake::new(&url, Arc::clone(&self.config), random())?;
+        let mut handshake = ClientHandshake::new(&url, Arc::clone(&self.config), random())?;
         // On the heap, so that a task that holds a connection is not as large as its handshake was.
-        match timeout(self.handshake_timeout, Box::pin(self.shake_hands(handshake, stream))).await {
+        let connected = Box::pin(self.shake_hands(&mut handshake, stream));
+        match timeout(self.handshake_timeout, connected).await {
             Ok(connected) => connected,
-            Err(_) => Err(ConnectError::Timeout),
+            Err(_) => Err(match handshake.handle_eof() {
+                // Its body never ended, but what it says is known.
+                refused @ HandshakeError::Refused(_) => refused.into(),
+                _ => ConnectError::Timeout,
+            }),
         }
     }
 
     async fn shake_hands<S>(
         &self,
-        mut handshake: ClientHandshake,
+        handshake: &mut ClientHandshake,
         mut stream: S,
     ) -> Result<WebSocket<S>, ConnectError>
     where

@@ -1,0 +1,261 @@
+//! Deadlines, with the clock stopped: an hour costs nothing.
+
+mod support;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::{Instant, sleep};
+use trunkline::handshake::HandshakeError;
+use trunkline::{AcceptError, Acceptor, ConnectError, Connector, Error, SendErrorKind, Timeout};
+
+use support::*;
+
+/// SEC-RL-01: nothing at all comes.
+#[tokio::test(start_paused = true)]
+async fn sec_rl_01_silent_client_is_told_408_after_ten_seconds() {
+    let (server, mut raw) = duplex(1000);
+    let start = Instant::now();
+    let client = async {
+        let mut answer = Vec::new();
+        raw.read_to_end(&mut answer).await.unwrap();
+        assert_elapsed(start, 10);
+        assert!(answer.starts_with(b"HTTP/1.1 408 "));
+        drop(raw);
+    };
+    let (accepted, ()) = tokio::join!(trunkline::accept(server), client);
+    assert!(matches!(accepted, Err(AcceptError::Timeout)));
+}
+
+/// SEC-RL-02: a byte per second moves nothing.
+#[tokio::test(start_paused = true)]
+async fn sec_rl_02_slow_client_is_told_408_after_ten_seconds() {
+    let (server, raw) = duplex(1000);
+    let (mut from_server, mut to_server) = tokio::io::split(raw);
+    let start = Instant::now();
+    let slow = async {
+        for byte in REQUEST {
+            if to_server.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sleep(secs(1)).await;
+        }
+    };
+    let client = async {
+        let mut answer = Vec::new();
+        from_server.read_to_end(&mut answer).await.unwrap();
+        assert_elapsed(start, 10);
+        assert!(answer.starts_with(b"HTTP/1.1 408 "));
+    };
+    let accepting = async {
+        assert!(matches!(trunkline::accept(server).await, Err(AcceptError::Timeout)));
+        assert!(start.elapsed() <= secs(12), "it does not linger for long");
+    };
+    tokio::select! {
+        _ = async { tokio::join!(client, accepting) } => {}
+        () = async { slow.await; std::future::pending().await } => {}
+    }
+}
+
+/// SEC-HC-12: a server that is silent, and one that sends a byte now and then.
+#[tokio::test(start_paused = true)]
+async fn sec_hc_12_slow_server_is_given_up_after_ten_seconds() {
+    for interval in [1, 9, 3600] {
+        let (client, mut raw) = duplex(1000);
+        let start = Instant::now();
+        let server = async {
+            let response = response_to(&read_head(&mut raw).await);
+            for byte in response {
+                sleep(secs(interval)).await;
+                let _ = raw.write_all(&[byte]).await;
+            }
+        };
+        tokio::select! {
+            connected = trunkline::connect_over("ws://localhost/", client) => {
+                assert!(matches!(connected, Err(ConnectError::Timeout)));
+            }
+            () = server => panic!("too slow to get there"),
+        }
+        assert_elapsed(start, 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshake_timeout_is_as_set() {
+    let start = Instant::now();
+    let (client, _raw) = duplex(1000);
+    let connector = Connector::new().with_handshake_timeout(secs(3));
+    assert!(connector.connect_over("ws://localhost/", client).await.is_err());
+    assert_elapsed(start, 3);
+
+    let start = Instant::now();
+    let (server, raw) = duplex(1000);
+    let acceptor = Acceptor::new().with_handshake_timeout(secs(4));
+    let hang_up = async {
+        sleep(secs(4)).await;
+        drop(raw);
+    };
+    assert!(tokio::join!(acceptor.accept(server), hang_up).0.is_err());
+    assert_elapsed(start, 4);
+}
+
+/// SEC-HC-10: a refusal whose body never ends is still a refusal, with what came of its body.
+#[tokio::test(start_paused = true)]
+async fn sec_hc_10_refusal_without_an_end_is_told_by_the_deadline() {
+    let (client, mut raw) = duplex(1000);
+    let start = Instant::now();
+    let server = async {
+        read_head(&mut raw).await;
+        raw.write_all(b"HTTP/1.1 401 Unauthorized\r\n\r\nlog in").await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let connected = tokio::select! {
+        connected = trunkline::connect_over("ws://localhost/", client) => connected,
+        () = server => unreachable!(),
+    };
+    assert_elapsed(start, 10);
+    match connected {
+        Err(ConnectError::Handshake(HandshakeError::Refused(response))) => {
+            assert_eq!((response.status(), response.body()), (401, &b"log in"[..]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_peer_is_pinged_after_20_s_and_given_up_after_40() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (ours, mut raw) = raw_pair(role, 1000, |_| ()).await;
+            let mut ours = Ours::new(ours, split);
+            let start = Instant::now();
+            let receiving = async {
+                let ended = ours.recv().await;
+                assert!(matches!(ended, Err(Error::Timeout(Timeout::Keepalive))), "{ended:?}");
+                assert_elapsed(start, 40);
+                assert_eq!(ours.recv().await.unwrap(), None);
+                drop(ours);
+            };
+            let peer = async {
+                assert_eq!(read_frame(role, &mut raw).await.unwrap().0, PING);
+                assert_elapsed(start, 20);
+                let (first, payload) = read_frame(role, &mut raw).await.unwrap();
+                assert_eq!((first, &payload[..2]), (CLOSE, &1011_u16.to_be_bytes()[..]));
+                assert_elapsed(start, 40);
+            };
+            tokio::join!(receiving, peer);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn peer_that_answers_is_kept() {
+    let (mut client, mut server) = pair(1000).await;
+    let hours = async {
+        sleep(secs(3 * 3600)).await;
+    };
+    tokio::select! {
+        _ = client.recv() => panic!("there is no message"),
+        _ = server.recv() => panic!("there is no message"),
+        () = hours => {}
+    }
+    assert!(client.round_trip().is_some() || server.round_trip().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_peer_is_given_up_although_it_answers() {
+    for role in ROLES {
+        let (ours, raw) = raw_pair(role, 1000, |it| it.idle_timeout = Some(secs(90))).await;
+        let mut ours = ours;
+        let (mut from_us, mut to_us) = tokio::io::split(raw);
+        let start = Instant::now();
+        let answering = async {
+            while let Some((first, payload)) = read_frame(role, &mut from_us).await {
+                if first == CLOSE {
+                    return payload[..2].to_vec();
+                }
+                to_us.write_all(&frame(role.peer(), PONG, &payload)).await.unwrap();
+            }
+            panic!("no close");
+        };
+        let (ended, code) = tokio::join!(ours.recv(), answering);
+        assert!(matches!(ended, Err(Error::Timeout(Timeout::Idle))), "{ended:?}");
+        assert_eq!(code, 1001_u16.to_be_bytes());
+        assert_elapsed(start, 90);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_may_stay_unfinished_for_60_s() {
+    for role in ROLES {
+        let (mut ours, mut raw) = raw_pair(role, 1000, |_| ()).await;
+        let start = Instant::now();
+        let slow = async {
+            raw.write_all(&frame(role.peer(), 0x02, b"")).await.unwrap();
+            loop {
+                sleep(secs(1)).await;
+                let _ = raw.write_all(&frame(role.peer(), 0x00, b"on")).await;
+            }
+        };
+        tokio::select! {
+            ended = ours.recv() => {
+                let expect = matches!(ended, Err(Error::Timeout(Timeout::UnfinishedMessage)));
+                assert!(expect, "{ended:?}");
+            }
+            () = slow => {}
+        }
+        assert_elapsed(start, 60);
+    }
+}
+
+/// SEC-BP-03: the transport takes nothing for 30 s. Nobody waits for a close handshake then.
+#[tokio::test(start_paused = true)]
+async fn sec_bp_03_peer_that_takes_nothing_is_given_up_after_30_s() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (ours, mut raw) = raw_pair(role, 500, |_| ()).await;
+            let mut ours = Ours::new(ours, split);
+            let start = Instant::now();
+            let sending = async {
+                let error = ours.send(vec![0; 1000]).await.unwrap_err();
+                let expect = SendErrorKind::Broken(Error::Timeout(Timeout::Write));
+                assert_eq!(format!("{:?}", error.kind()), format!("{expect:?}"));
+                assert_elapsed(start, 40);
+                let ended = ours.recv().await;
+                assert!(matches!(ended, Err(Error::Timeout(Timeout::Write))), "{ended:?}");
+                assert_eq!(ours.recv().await.unwrap(), None);
+                assert_elapsed(start, 40);
+            };
+            // It has the time until 30 s after the last byte that was taken.
+            let peer = async {
+                sleep(secs(10)).await;
+                raw.read_exact(&mut [0; 50]).await.unwrap();
+                raw.write_all(&frame(role.peer(), PONG, b"alive")).await.unwrap();
+                sleep(secs(15)).await;
+                raw.write_all(&frame(role.peer(), PONG, b"alive")).await.unwrap();
+            };
+            tokio::join!(sending, peer);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ping_measures_the_round_trip() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (ours, mut raw) = raw_pair(role, 1000, |_| ()).await;
+            assert_eq!(ours.round_trip(), None);
+            let mut ours = Ours::new(ours, split);
+            ours.ping().await.unwrap();
+            let (first, payload) = read_frame(role, &mut raw).await.unwrap();
+            assert_eq!(first, PING);
+            sleep(secs(7)).await;
+            raw.write_all(&frame(role.peer(), PONG, &payload)).await.unwrap();
+            raw.write_all(&frame(role.peer(), TEXT, b"!")).await.unwrap();
+            ours.recv().await.unwrap();
+            let round_trip = match &ours {
+                Ours::Whole(ws) => ws.round_trip(),
+                Ours::Halves(reader, _) => reader.round_trip(),
+            };
+            assert_eq!(round_trip.unwrap().as_secs(), 7);
+        }
+    }
+}
