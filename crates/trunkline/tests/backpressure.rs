@@ -1,0 +1,165 @@
+//! Peers that do not read: we wait, in bounded memory, and go on when they do.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::AsyncWriteExt;
+use trunkline::{Batch, Message};
+
+use support::pipe::{SMOOTH, pipe};
+use support::*;
+
+const HIGH_WATER: usize = 64 << 10;
+
+/// SEC-BP-02: `feed` takes messages up to the high-water mark and one beyond, then waits.
+#[tokio::test]
+async fn sec_bp_02_feed_waits_above_the_high_water_mark() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (end, mut raw) = pipe(10_000, SMOOTH);
+            let control = end.control();
+            let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
+            control.take_written();
+            control.set_room(0);
+            let mut ours = Ours::new(ours, split);
+            let message = Message::binary(vec![1; 1000]);
+            let mut fed = 0;
+            while poll_up_to(1, ours.feed(&message)).is_some_and(|it| it.is_ok()) {
+                fed += 1;
+            }
+            assert!((HIGH_WATER / 1008..=HIGH_WATER / 1000 + 1).contains(&fed), "{fed}");
+            assert!(poll_up_to(3, ours.send(&message)).is_none(), "send waits as well");
+            assert!(poll_up_to(3, ours.flush()).is_none(), "and so does flush");
+            // Once there is room, all of it goes out, and nothing of what was dropped.
+            control.set_room(1 << 20);
+            ours.send("last").await.unwrap();
+            let heard = replay(role, &control.take_written());
+            assert_eq!(heard.len(), fed + 1);
+            assert_eq!(heard.last(), Some(&text("last")));
+        }
+    }
+}
+
+/// SEC-BP-01: an echo stops reading from a peer that never reads.
+#[tokio::test]
+async fn sec_bp_01_echo_stops_reading_from_a_peer_that_never_reads() {
+    for role in ROLES {
+        let (mut ours, mut raw) = raw_pair(role, 4096, |_| ()).await;
+        let written = AtomicUsize::new(0);
+        let echo = async {
+            let mut batch = Batch::new();
+            while ours.recv_many(&mut batch).await.unwrap() > 0 {
+                for message in &batch {
+                    ours.feed(message).await.unwrap();
+                }
+            }
+        };
+        let flood = async {
+            let message = frame(role.peer(), BINARY, &[7; 1000]);
+            loop {
+                raw.write_all(&message).await.unwrap();
+                written.fetch_add(message.len(), Ordering::Relaxed);
+            }
+        };
+        // Both stand still in the end; when they do, so does the number.
+        let watch = async {
+            let mut before = usize::MAX;
+            while before != written.load(Ordering::Relaxed) {
+                before = written.load(Ordering::Relaxed);
+                for _ in 0..1000 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        tokio::select! { () = echo => {}, () = flood => {}, () = watch => {} }
+        let written = written.load(Ordering::Relaxed);
+        // Queued, read ahead, in both pipes, and one read's worth.
+        assert!(written <= 2 * HIGH_WATER + 4 * 4096 + 4096, "{written} bytes were taken");
+    }
+}
+
+/// SEC-CT-03: a flood of pings from a peer that never reads pins a pong or two.
+#[tokio::test]
+async fn sec_ct_03_ping_flood_without_reading_pins_two_pongs() {
+    for role in ROLES {
+        let (end, mut raw) = pipe(1000, SMOOTH);
+        let control = end.control();
+        let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
+        let before = control.written();
+        let pings = frame(role.peer(), PING, &[b'p'; 125]).repeat(1000);
+        for _ in 0..20 {
+            control.push(&pings);
+            for _ in 0..20 {
+                assert!(poll_up_to(3, ours.recv()).is_none());
+            }
+            assert_eq!(control.unread(), 0, "everything is read");
+            assert!(ours.queued_bytes() <= 2 * 131, "{} bytes wait", ours.queued_bytes());
+        }
+        assert!(control.written() - before <= 1000);
+        // The newest is answered in the end.
+        control.push(&frame(role.peer(), PING, b"newest"));
+        assert!(poll_up_to(3, ours.recv()).is_none());
+        control.set_room(1 << 20);
+        assert!(poll_up_to(3, ours.recv()).is_none());
+        let frames = read_frames(role, &mut &control.take_written()[..]).await;
+        assert_eq!(frames.last(), Some(&(PONG, b"newest".to_vec())));
+    }
+}
+
+/// While a `send` waits, 64 KiB of messages are read ahead and no more.
+#[tokio::test]
+async fn read_ahead_is_bounded() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (end, mut raw) = pipe(1000, SMOOTH);
+            let control = end.control();
+            let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
+            let mut ours = Ours::new(ours, split);
+            let message = frame(role.peer(), BINARY, &[7; 20_000]);
+            let mut taken = 0;
+            {
+                let mut sending = std::pin::pin!(ours.send(vec![0; 5000]));
+                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+                for _ in 0..1000 {
+                    control.push(&message);
+                    assert!(sending.as_mut().poll(&mut cx).is_pending());
+                    if control.unread() > 0 {
+                        break;
+                    }
+                    taken += 1;
+                }
+            }
+            assert!((3..=5).contains(&taken), "{taken} messages of 20 000 bytes");
+            for _ in 0..=taken {
+                assert_eq!(ours.recv().await.unwrap().unwrap().len(), 20_000);
+            }
+        }
+    }
+}
+
+/// A writer whose reader is gone throws away what comes in, so that the peer can go on.
+#[tokio::test]
+async fn writer_without_its_reader_reads_on() {
+    let (mut client, server) = pair(100).await;
+    let (reader, mut writer) = server.split();
+    drop(reader);
+    let sending = async {
+        for _ in 0..1000 {
+            client.send(vec![0; 1000]).await.unwrap();
+        }
+        while let Some(message) = client.recv().await.unwrap() {
+            if message.as_text() == Some("done") {
+                break;
+            }
+        }
+    };
+    let answering = async {
+        for _ in 0..1000 {
+            writer.send(vec![0; 1000]).await.unwrap();
+        }
+        writer.send("done").await.unwrap();
+    };
+    let both = async { tokio::join!(sending, answering) };
+    tokio::time::timeout(secs(20), both).await.expect("nobody waits for ever");
+}
