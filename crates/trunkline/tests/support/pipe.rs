@@ -164,6 +164,19 @@ impl Control {
         flow.wake();
     }
 
+    /// Lets go of all bytes, and of the memory for them.
+    pub fn forget(&self) {
+        lock(&self.reads).bytes = VecDeque::new();
+        lock(&self.writes).bytes = VecDeque::new();
+    }
+
+    /// The peer stops writing, if it does.
+    pub fn end_after(&self, ended: bool) {
+        if ended {
+            self.end_reads();
+        }
+    }
+
     /// The peer stops writing.
     pub fn end_reads(&self) {
         let mut flow = lock(&self.reads);

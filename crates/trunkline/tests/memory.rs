@@ -1,0 +1,133 @@
+//! What connections cost in memory, counted by the allocator.
+
+mod support;
+
+use std::future::Future;
+
+use allocation_counter::{AllocationInfo, measure};
+use tokio::runtime::{Builder, Runtime};
+use trunkline::{Batch, Error, Limit, ProtocolError, Role, WebSocket};
+
+use support::pipe::{Control, End, SMOOTH, pipe};
+use support::*;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// What `future` allocates in this thread.
+fn cost<F: Future<Output = ()>>(runtime: &Runtime, future: F) -> AllocationInfo {
+    let mut future = Some(future);
+    measure(|| runtime.block_on(future.take().unwrap()))
+}
+
+/// A server, what controls its end of the pipe, and its peer.
+async fn server(message_bytes: usize) -> (WebSocket<End>, Control, End) {
+    let (end, mut raw) = pipe(2 << 20, SMOOTH);
+    let control = end.control();
+    let set = |settings: &mut trunkline::limits::Settings| {
+        settings.limits.message_bytes = Limit::at_most(message_bytes);
+    };
+    let server = with_raw_peer(Role::Server, set, end, &mut raw).await;
+    control.take_written();
+    (server, control, raw)
+}
+
+/// A small message was received and answered, and a large one; then it waits for the next. What it
+/// allocated since the handshake is what it has but for its own size: a timer, and two locks in halves.
+#[test]
+fn idle_connection_owns_no_buffer() {
+    let runtime = runtime();
+    for split in [false, true] {
+        let mut owned = 0;
+        // The first has the buffers of the thread made.
+        for _ in 0..2 {
+            let (ours, control, _raw) = runtime.block_on(server(1 << 20));
+            let large = frame(Role::Client, BINARY, &[7; 100_000]);
+            control.forget();
+            let mut kept = None;
+            let cost = cost(&runtime, async {
+                let mut ours = Ours::new(ours, split);
+                control.push(&large);
+                let message = ours.recv().await.unwrap().unwrap();
+                ours.send(message).await.unwrap();
+                control.push(&frame(Role::Client, TEXT, b"hi"));
+                let message = ours.recv().await.unwrap().unwrap();
+                ours.send(message).await.unwrap();
+                assert!(poll_up_to(1, ours.recv()).is_none());
+                control.forget();
+                kept = Some(ours);
+            });
+            owned = cost.bytes_current + size_of_val(&kept) as i64;
+        }
+        assert!((200..=2048).contains(&owned), "{owned} bytes, split: {split}");
+    }
+}
+
+/// 5000 small messages: a read costs an allocation or a few, a message none.
+#[test]
+fn small_messages_cost_no_allocation_each() {
+    let runtime = runtime();
+    let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+    let messages = frame(Role::Client, BINARY, &[7; 32]).repeat(5000);
+    let mut batch = Batch::new();
+    for round in 0..5 {
+        control.take_written();
+        control.push(&messages);
+        let cost = cost(&runtime, async {
+            let mut received = 0;
+            while received < 5000 {
+                received += ours.recv_many(&mut batch).await.unwrap();
+                for message in &batch {
+                    ours.feed(message).await.unwrap();
+                }
+            }
+            assert!(poll_up_to(1, ours.recv_many(&mut batch)).is_none());
+        });
+        assert!(round == 0 || cost.count_total <= 60, "{} allocations", cost.count_total);
+    }
+}
+
+/// SEC-FR-09: a header that promises a megabyte costs next to nothing until it comes.
+#[test]
+fn sec_fr_09_promise_of_a_large_frame_costs_little() {
+    let runtime = runtime();
+    let promise = &frame(Role::Client, BINARY, &vec![0; 1 << 20])[..14];
+    for round in 0..2 {
+        let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+        control.push(promise);
+        let cost = cost(&runtime, async {
+            assert!(poll_up_to(1, ours.recv()).is_none());
+        });
+        assert!(round == 0 || cost.bytes_max <= 8 << 10, "{} bytes for 14", cost.bytes_max);
+    }
+}
+
+/// SEC-FG-03: a message without an end is refused at the limit, and takes at most twice as much.
+#[test]
+fn sec_fg_03_message_without_an_end_takes_twice_the_limit_at_most() {
+    let runtime = runtime();
+    for round in 0..2 {
+        let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+        let mut next = frame(Role::Client, 0x02, &[0; 64 << 10]);
+        let following = frame(Role::Client, 0x00, &[0; 64 << 10]);
+        control.push(&next);
+        let cost = cost(&runtime, async {
+            let mut sent = 1;
+            let error = loop {
+                if sent == 17 {
+                    break ours.recv().await.unwrap_err();
+                }
+                assert!(poll_up_to(1, ours.recv()).is_none(), "{sent} fragments");
+                next.clone_from(&following);
+                control.push(&next);
+                control.end_after(sent == 16);
+                sent += 1;
+            };
+            let limit = ProtocolError::MessageTooBig { limit: 1 << 20 };
+            assert!(matches!(error, Error::Protocol(it) if it == limit), "{error:?}");
+        });
+        let max = cost.bytes_max;
+        assert!(round == 0 || max <= (2 << 20) + (256 << 10), "{max} bytes");
+    }
+}
