@@ -1,0 +1,23 @@
+//! The smallest client: says something, waits for the answer, closes.
+
+use std::error::Error;
+
+use tokio::net::TcpStream;
+use trunkline::CloseCode;
+
+/// Asks the server at `address` to say `text` back, and gives what it says.
+pub async fn ask(address: &str, text: &str) -> Result<Option<String>, Box<dyn Error>> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    let mut ws = trunkline::connect_over(&format!("ws://{address}/"), tcp).await?;
+    ws.send(text).await?;
+    let answer = ws.recv().await?;
+    ws.close(CloseCode::NORMAL, "").await?;
+    Ok(answer.and_then(|message| message.as_text().map(str::to_owned)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    println!("{:?}", ask("127.0.0.1:9001", "hello").await?);
+    Ok(())
+}
