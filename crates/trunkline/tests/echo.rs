@@ -2,7 +2,7 @@
 
 mod support;
 
-use tokio::io::{AsyncRead, AsyncWrite, duplex};
+use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline::{Acceptor, Batch, CloseCode, Connector, Message, Prepared, WebSocket};
 
 use support::pipe::{ONE_BYTE, pipe};
@@ -180,7 +180,7 @@ async fn every_size_comes_back_compressed() {
             let acceptor = Acceptor::new().with_compression(config);
             for way in WAYS {
                 for (room, sizes) in [(7, &SIZES[3..5]), (1 << 20, &SIZES[..9])] {
-                    let (client, server) = duplex(room);
+                    let (client, server) = tokio::io::duplex(room);
                     let (client, server) = connect(&connector, &acceptor, client, server).await;
                     assert!(client.is_compressed() && server.is_compressed());
                     check(client, server, way, &messages(sizes)).await;
@@ -203,7 +203,7 @@ async fn compression_needs_both_sides() {
         if server_wants {
             acceptor = acceptor.with_compression(DeflateConfig::default());
         }
-        let (client, server) = duplex(10_000);
+        let (client, server) = tokio::io::duplex(10_000);
         let (client, server) = connect(&connector, &acceptor, client, server).await;
         assert!(!client.is_compressed() && !server.is_compressed());
         check(client, server, Way::Recv, &messages(&SIZES[..6])).await;

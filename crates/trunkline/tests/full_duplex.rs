@@ -29,7 +29,7 @@ where
 
 async fn receive_all<S: AsyncRead + AsyncWrite + Unpin>(mut reader: Reader<S>, count: u32) {
     let (mut expect, mut batch) = (0..count, Batch::new());
-    while expect.len() > 0 {
+    while !expect.is_empty() {
         assert_ne!(reader.recv_many(&mut batch).await.unwrap(), 0, "nothing is missing");
         for message in &batch {
             assert_eq!(message.as_bytes(), expect.next().unwrap().to_be_bytes());
