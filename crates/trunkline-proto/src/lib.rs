@@ -50,3 +50,8 @@ pub use event::{CloseInfo, Event, Initiator};
 pub use limits::Limit;
 pub use message::{Message, MessageKind, Outgoing, Prepared, Received, Text};
 pub use role::Role;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

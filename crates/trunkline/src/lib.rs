@@ -62,3 +62,12 @@ pub use trunkline_proto::{
     CloseCode, CloseInfo, Initiator, Limit, Message, MessageKind, Outgoing, Prepared,
     ProtocolError, QueueErrorKind, Received, Role, Text, Timeout, handshake, limits,
 };
+
+/// The code in the READMEs compiles.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../../../README.md")]
+    struct Workspace;
+    #[doc = include_str!("../README.md")]
+    struct Crate;
+}
