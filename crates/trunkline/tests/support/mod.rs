@@ -252,7 +252,6 @@ pub fn poll_up_to<F: Future>(polls: usize, future: F) -> Option<F::Output> {
 }
 
 /// A connection whole or in halves: what holds for one holds for the other.
-#[expect(clippy::large_enum_variant, reason = "a test has one or two")]
 pub enum Ours<S> {
     Whole(WebSocket<S>),
     Halves(Reader<S>, Writer<S>),
