@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 
 use crate::Role;
 use crate::close::CloseCode;
@@ -17,6 +17,13 @@ use crate::state::{Closed, State};
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
 const IN_PLACE_MAX: usize = 8 << 10;
+
+/// While at least this much of a payload is to come, it is read to where it belongs: one pass over
+/// its bytes less. Below, a read that also brings what follows saves a system call.
+const FILL_FROM: u64 = 64 << 10;
+
+/// At most this much at a time, so that it is still in the cache when it is unmasked.
+const FILL_MAX: usize = 256 << 10;
 
 /// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
 const WHOLE_TEXT: u8 = 0x81;
@@ -152,6 +159,47 @@ impl Connection {
             key.apply(&mut frame);
         }
         Some((kind, frame))
+    }
+
+    /// Lets `fill` append the next bytes of the transport to the message that is coming in, where they
+    /// need no copy: if they can only be payload of a large binary message that is wanted whole.
+    ///
+    /// Gives what `fill` gave and the message if it is complete; `now` is asked for the time after
+    /// bytes have come. `None`, without calling `fill`, where the next bytes have to go through [`poll_event`](Self::poll_event). Nothing may be left of
+    /// earlier inputs.
+    pub fn fill_payload<R>(
+        &mut self,
+        fill: impl FnOnce(&mut bytes::buf::Limit<&mut Vec<u8>>) -> R,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<(R, Option<Message>)> {
+        let mut frame = self.frame.filter(|frame| frame.remaining >= FILL_FROM)?;
+        let message = self.assembler.as_mut().filter(|it| !it.is_compressed())?;
+        // A message that was to be streamed, and is not any more, has not been measured by its header.
+        let promised = frame.remaining.saturating_add(message.len() as u64);
+        if !self.settings.limits.message_bytes.allows_u64(promised) {
+            return None;
+        }
+        let payload = message.binary_with_room(frame.remaining, frame.fin)?;
+        let before = payload.len();
+        let expected = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
+        let room = (payload.capacity() - before).min(expected).min(FILL_MAX);
+        let result = fill(&mut (&mut *payload).limit(room));
+        let filled = payload.get_mut(before..).unwrap_or_default();
+        if filled.is_empty() {
+            return Some((result, None));
+        }
+        if let Some(key) = &mut frame.key {
+            key.apply(filled);
+            *key = key.advanced(filled.len());
+        }
+        frame.remaining -= filled.len() as u64;
+        let now = now();
+        self.keepalive.on_bytes(now);
+        self.keepalive.on_message(now);
+        self.frame = Some(frame).filter(|frame| frame.remaining > 0);
+        let is_complete = self.frame.is_none() && frame.fin;
+        let complete = if is_complete { self.assembler.take() } else { None };
+        Some((result, complete.and_then(|message| message.finish().ok())))
     }
 
     /// Whether the next frame may be a message that is wanted whole.

@@ -146,13 +146,7 @@ impl Assembler {
         expected: u64,
         fin: bool,
     ) -> Result<(), InvalidUtf8> {
-        let arrived = self.len() + piece.len();
-        let promised = usize::try_from(expected)
-            .unwrap_or(usize::MAX)
-            .min(arrived.saturating_mul(4).max(RESERVE_ON_PROMISE));
-        // Where more frames follow, doubling keeps a message of many short ones from being moved
-        // once for each of them.
-        let room = if fin { promised } else { promised.max(self.len()) };
+        let room = self.room(self.len() + piece.len(), expected, fin);
         match (&mut self.body, key) {
             (Body::Binary(bytes), key) => {
                 grow(bytes.capacity() - bytes.len() < piece.len(), || bytes.reserve_exact(room));
@@ -180,6 +174,30 @@ impl Assembler {
                 self.check_streamed(piece)
             }
         }
+    }
+
+    /// The payload so far, with room for more of it, if it can be read to where it belongs: text has
+    /// to be checked on the way.
+    pub(crate) fn binary_with_room(&mut self, expected: u64, fin: bool) -> Option<&mut Vec<u8>> {
+        let room = self.room(self.len(), expected, fin);
+        // Not before the first bytes have come: a header alone reserves nothing.
+        let Body::Binary(bytes) = &mut self.body else { return None };
+        if bytes.is_empty() {
+            return None;
+        }
+        grow(bytes.capacity() == bytes.len(), || bytes.reserve_exact(room));
+        Some(bytes)
+    }
+
+    /// How much to reserve once the room is used up, when `arrived` bytes of the message have come
+    /// and `expected` of this frame have not been stored.
+    fn room(&self, arrived: usize, expected: u64, fin: bool) -> usize {
+        let promised = usize::try_from(expected)
+            .unwrap_or(usize::MAX)
+            .min(arrived.saturating_mul(4).max(RESERVE_ON_PROMISE));
+        // Where more frames follow, doubling keeps a message of many short ones from being moved
+        // once for each of them.
+        if fin { promised } else { promised.max(self.len()) }
     }
 
     /// Takes a piece of the payload that an extension has already turned back.
