@@ -1,5 +1,6 @@
 //! Many messages at once.
 
+use std::cell::Cell;
 use std::fmt;
 
 use trunkline_proto::{Message, Received};
@@ -8,30 +9,49 @@ use trunkline_proto::{Message, Received};
 ///
 /// Payloads of small messages lie side by side in the batch, so that a message costs no allocation.
 /// Reuse one batch for the life of a connection: while nothing comes in, it owns no memory.
+/// Iterating over it gives each message as [`Received`].
 ///
 /// ```
 /// # use trunkline::{Batch, WebSocket};
 /// # async fn echo(mut ws: WebSocket<tokio::net::TcpStream>) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut batch = Batch::new();
 /// while ws.recv_many(&mut batch).await? > 0 {
-///     for message in &batch {
-///         ws.feed(message).await?;
-///     }
+///     ws.feed_all(&batch).await?;
 /// }
 /// # Ok(()) }
 /// ```
 #[derive(Default)]
 pub struct Batch {
     items: Vec<Item>,
+    /// The payloads of small texts, one after the other.
     text: String,
+    /// The payloads of small binary messages.
     binary: Vec<u8>,
+    /// The messages that were too large for that.
+    whole: Vec<Message>,
 }
 
-/// One message: where its payload ends in the buffer of its kind, or the message itself.
-enum Item {
-    Text(usize),
-    Binary(usize),
-    Whole(Message),
+thread_local! {
+    /// The memory of the batch that was released last, for the next one that fills: between two
+    /// messages an idle connection owns none, and a busy one need not ask the allocator for it.
+    static SPARE: Cell<Option<Batch>> = const { Cell::new(None) };
+}
+
+/// Memory that is kept for the next batch: that of an ordinary read, not of an exceptional one.
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
+/// One message: where its payload ends in the buffer of its kind.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    kind: ItemKind,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ItemKind {
+    Text,
+    Binary,
+    Whole,
 }
 
 impl Batch {
@@ -52,7 +72,7 @@ impl Batch {
 
     /// The messages, in the order in which they came.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { batch: self, next: 0, text_from: 0, binary_from: 0 }
+        Iter { batch: self, items: self.items.iter(), text_from: 0, binary_from: 0 }
     }
 
     /// Forgets the messages and keeps the memory.
@@ -60,20 +80,35 @@ impl Batch {
         self.items.clear();
         self.text.clear();
         self.binary.clear();
+        self.whole.clear();
     }
 
     /// Forgets the messages and gives the memory back.
     pub(crate) fn release(&mut self) {
-        *self = Self::default();
+        if self.items.capacity() == 0 {
+            return;
+        }
+        self.clear();
+        let released = std::mem::take(self);
+        if released.memory_bytes() <= SPARE_BYTES_MAX {
+            SPARE.set(Some(released));
+        }
     }
 
-    /// Makes room for what `input_bytes` of input can hold, so that it need not grow step by step.
-    pub(crate) fn reserve(&mut self, input_bytes: usize) {
-        if self.items.capacity() == 0 {
-            // One buffer is enough for the input; which one it will be is not known yet.
-            let first_guess = (input_bytes / 32).clamp(4, 64);
-            self.items.reserve(first_guess);
+    /// Takes memory for messages that are about to come.
+    pub(crate) fn prepare(&mut self) {
+        if self.items.capacity() == 0
+            && let Some(spare) = SPARE.take()
+        {
+            *self = spare;
         }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Item>()
+            + self.text.capacity()
+            + self.binary.capacity()
+            + self.whole.capacity() * size_of::<Message>()
     }
 
     #[inline]
@@ -81,13 +116,16 @@ impl Batch {
         self.items.push(match received {
             Received::Text(text) => {
                 self.text.push_str(text);
-                Item::Text(self.text.len())
+                Item { kind: ItemKind::Text, end: self.text.len() }
             }
             Received::Binary(bytes) => {
                 self.binary.extend_from_slice(bytes);
-                Item::Binary(self.binary.len())
+                Item { kind: ItemKind::Binary, end: self.binary.len() }
             }
-            Received::Whole(message) => Item::Whole(message),
+            Received::Whole(message) => {
+                self.whole.push(message);
+                Item { kind: ItemKind::Whole, end: self.whole.len() }
+            }
         });
     }
 }
@@ -111,7 +149,7 @@ impl<'a> IntoIterator for &'a Batch {
 #[derive(Debug)]
 pub struct Iter<'a> {
     batch: &'a Batch,
-    next: usize,
+    items: std::slice::Iter<'a, Item>,
     text_from: usize,
     binary_from: usize,
 }
@@ -121,24 +159,22 @@ impl<'a> Iterator for Iter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Received<'a>> {
-        let item = self.batch.items.get(self.next)?;
-        self.next += 1;
-        Some(match item {
-            Item::Text(to) => {
-                let from = std::mem::replace(&mut self.text_from, *to);
-                Received::Text(&self.batch.text[from..*to])
+        let Item { kind, end } = *self.items.next()?;
+        Some(match kind {
+            ItemKind::Text => {
+                let from = std::mem::replace(&mut self.text_from, end);
+                Received::Text(&self.batch.text[from..end])
             }
-            Item::Binary(to) => {
-                let from = std::mem::replace(&mut self.binary_from, *to);
-                Received::Binary(&self.batch.binary[from..*to])
+            ItemKind::Binary => {
+                let from = std::mem::replace(&mut self.binary_from, end);
+                Received::Binary(&self.batch.binary[from..end])
             }
-            Item::Whole(message) => Received::Whole(message.clone()),
+            ItemKind::Whole => Received::Whole(self.batch.whole[end - 1].clone()),
         })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.batch.len() - self.next;
-        (left, Some(left))
+        self.items.size_hint()
     }
 }
 

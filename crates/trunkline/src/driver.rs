@@ -16,6 +16,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::buf::Limit;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Input, Message, Received, Role};
@@ -58,8 +59,8 @@ pub(crate) trait Sink {
     /// Whether there is something to show for, so that no further read is needed.
     fn is_satisfied(&self) -> bool;
 
-    /// That many bytes of input are about to be decoded.
-    fn on_input(&mut self, _bytes: usize) {}
+    /// Input is about to be decoded.
+    fn on_input(&mut self) {}
 }
 
 /// What a [`Sink`] wants after an event.
@@ -318,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             // The end of a compressed message may bring out another chunk without a further byte.
             if !self.inbox.is_empty() || self.streamed {
-                sink.on_input(self.inbox.len());
+                sink.on_input();
                 match self.decode_inbox(sink) {
                     Decoded::Pinged => {
                         self.try_flush(cx);
@@ -357,6 +358,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox.
     fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Result<(), Error>> {
+        if self.inbox.is_empty()
+            && let Some(result) = self.poll_fill(cx, sink)
+        {
+            return result;
+        }
         let mut scratch = scratch::take_read();
         scratch.extend_from_slice(&self.inbox);
         let read = pin!(self.stream.read_buf(&mut scratch)).poll(cx);
@@ -373,9 +379,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         result
     }
 
+    /// Reads the payload of a large message to where it belongs, if that is what comes next.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Option<Poll<Result<(), Error>>> {
+        let stream = &mut self.stream;
+        let fill = |payload: &mut Limit<&mut Vec<u8>>| pin!(stream.read_buf(payload)).poll(cx);
+        let (read, message) = self.conn.fill_payload(fill, clock)?;
+        if let Some(message) = message {
+            sink.on_event(Event::Message(Received::Whole(message)));
+        }
+        Some(match read {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
+            Poll::Pending => Poll::Pending,
+        })
+    }
+
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.now = clock();
-        sink.on_input(bytes.len());
+        sink.on_input();
         let outcome = loop {
             match decode(&mut self.conn, bytes, self.now, sink) {
                 Decoded::Pinged => self.try_flush(cx),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::{
-    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueErrorKind, Received,
+    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
+    Received,
 };
 
 use crate::access::Access;
@@ -164,11 +165,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.before_queue();
         match self.driver.connection_mut().queue(message) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == QueueErrorKind::Full => {
-                feed_when_there_is_room(&mut self.driver, error.into_outgoing()).await
-            }
-            Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
+            Err(error) => feed_when_there_is_room(&mut self.driver, error).await,
         }
+    }
+
+    /// Queues messages one after the other, as [`feed`](Self::feed) does: the fastest way to answer a
+    /// [`Batch`].
+    ///
+    /// # Errors
+    /// Why one was not queued, with it; those before it have been.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while it waits, some of the messages were queued and the rest not.
+    pub async fn feed_all<'m, M>(
+        &mut self,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Result<(), SendError>
+    where
+        M: Into<Outgoing<'m>>,
+    {
+        self.driver.before_queue();
+        for message in messages {
+            if let Err(error) = self.driver.connection_mut().queue(message) {
+                feed_when_there_is_room(&mut self.driver, error).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a message that is sent as it is made, in parts of any size and without knowing its length.
@@ -282,8 +304,8 @@ impl Sink for Fill<'_> {
         !self.batch.is_empty()
     }
 
-    fn on_input(&mut self, bytes: usize) {
-        self.batch.reserve(bytes);
+    fn on_input(&mut self) {
+        self.batch.prepare();
     }
 }
 
@@ -313,8 +335,13 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
 
 async fn feed_when_there_is_room<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
-    message: Outgoing<'_>,
+    refused: QueueError<'_>,
 ) -> Result<(), SendError> {
+    let kind = refused.kind();
+    let message = refused.into_outgoing();
+    if kind != QueueErrorKind::Full {
+        return Err(SendError::refused(kind, owned(message)));
+    }
     let mut message = Some(message);
     poll_fn(|cx| poll_feed(driver, cx, &mut message)).await
 }
