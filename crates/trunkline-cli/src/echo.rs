@@ -94,9 +94,7 @@ async fn echo(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut batch = Batch::new();
     while ws.recv_many(&mut batch).await? > 0 {
-        for message in &batch {
-            ws.feed(message).await?;
-        }
+        ws.feed_all(&batch).await?;
     }
     Ok(())
 }
