@@ -248,6 +248,37 @@ fn sec_pd_08_corrupt_messages_fail() {
     }
 }
 
+/// Of several things that are wrong, the first is told, wherever the transport cut the bytes.
+#[test]
+fn sec_pd_08_the_earliest_fault_is_told_at_every_cut() {
+    // A stored block, then one of the reserved type.
+    let broken_off = |payload: &[u8]| {
+        let mut out = stored(payload);
+        *out.last_mut().unwrap() = 0x06;
+        out
+    };
+    check_compressed(&[(0xc1, broken_off(b"ok"))], &[], Some(ProtocolError::InvalidDeflate));
+    check_compressed(&[(0xc1, broken_off(b"ok\xff"))], &[], Some(ProtocolError::InvalidUtf8));
+
+    let too_big = ProtocolError::MessageTooBig { limit: 8 };
+    for (payload, error) in [
+        (broken_off(b"12345678"), ProtocolError::InvalidDeflate),
+        (broken_off(b"123456789"), too_big),
+        (stored(b"1234567\xff9"), ProtocolError::InvalidUtf8),
+        (stored(b"12345678\xff"), too_big),
+    ] {
+        for role in ROLES {
+            let bytes = frame(role.peer(), 0xc1, &payload);
+            for cuts in cuttings(bytes.len()) {
+                let driven = Driven::new(compressed(role, Memory::Dedicated, true, |settings| {
+                    settings.limits.message_bytes = Limit::at_most(8);
+                }));
+                assert_eq!(hear(driven, &bytes, &cuts), (vec![], Some(error)), "{cuts:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn sec_pd_03_the_limit_is_for_what_comes_out() {
     const LIMIT: usize = 40_000;

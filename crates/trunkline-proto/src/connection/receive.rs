@@ -6,11 +6,12 @@ use bytes::{Buf, BufMut, BytesMut};
 
 use crate::Role;
 use crate::close::CloseCode;
+use crate::connection::compression::Corrupt;
 use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
 use crate::event::{Chunk, CloseInfo, Event, Initiator};
 use crate::frame::{FrameHeader, MaskKey, OpCode};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::message::{Assembler, Message, MessageKind, Received, Text, from_utf8};
 use crate::state::{Closed, State};
 
@@ -394,7 +395,7 @@ impl Connection {
         else {
             return Ok(Step::Again);
         };
-        let (mut inflated, mut message_ends) = (&[][..], false);
+        let (mut message_ends, mut is_corrupt) = (false, false);
         if frame.remaining > 0 {
             let available = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(input.len());
             if available == 0 {
@@ -406,26 +407,32 @@ impl Connection {
                     .apply(payload.get_mut(frame.unmasked..).unwrap_or_default());
                 frame.unmasked = available;
             }
-            let taken = compression.inflate(payload).map_err(|_| ProtocolError::InvalidDeflate)?;
-            inflated = compression.inflated();
-            if taken == 0 && inflated.is_empty() {
-                return Err(ProtocolError::InvalidDeflate);
-            }
+            let taken = compression.inflate(payload).unwrap_or_else(|Corrupt| {
+                is_corrupt = true;
+                0
+            });
+            is_corrupt |= taken == 0 && compression.inflated().is_empty();
             input.take(taken);
             frame.key = frame.key.map(|key| key.advanced(taken));
             frame.unmasked = frame.unmasked.saturating_sub(taken);
             frame.remaining -= taken as u64;
         } else if frame.fin {
-            message_ends = compression.finish().map_err(|_| ProtocolError::InvalidDeflate)?;
-            inflated = compression.inflated();
+            message_ends = compression.finish().unwrap_or_else(|Corrupt| {
+                is_corrupt = true;
+                false
+            });
+        } else {
+            compression.release();
         }
+        let inflated = compression.inflated();
         let frame_ends = frame.remaining == 0 && (!frame.fin || message_ends);
         self.frame = if frame_ends { None } else { Some(frame) };
-        let limit = self.settings.limits.message_bytes;
-        if !message.is_streamed() && !limit.allows(message.len().saturating_add(inflated.len())) {
-            return Err(ProtocolError::MessageTooBig { limit: limit.max() });
+        // What is wrong first is told, wherever the input was cut: bytes that came out are looked at
+        // before what kept others from coming.
+        push_inflated(message, inflated, self.settings.limits.message_bytes)?;
+        if is_corrupt {
+            return Err(ProtocolError::InvalidDeflate);
         }
-        message.push_plain(inflated).map_err(|_| ProtocolError::InvalidUtf8)?;
         let kind = message.kind();
         let empty = inflated.is_empty() && !message_ends;
         if !empty {
@@ -560,6 +567,25 @@ fn take_message<'i>(
         key.apply(payload);
     }
     Some((kind, payload))
+}
+
+/// Takes inflated bytes up to the limit, and refuses those beyond it.
+fn push_inflated(
+    message: &mut Assembler,
+    inflated: &[u8],
+    limit: Limit,
+) -> Result<(), ProtocolError> {
+    let room = match message.is_streamed() {
+        true => inflated.len(),
+        false => limit.max().saturating_sub(message.len()),
+    };
+    let (allowed, beyond) = inflated.split_at_checked(room).unwrap_or((inflated, &[]));
+    message.push_plain(allowed).map_err(|_| ProtocolError::InvalidUtf8)?;
+    if beyond.is_empty() {
+        Ok(())
+    } else {
+        Err(ProtocolError::MessageTooBig { limit: limit.max() })
+    }
 }
 
 /// Takes a frame off the input, header and all, and gives its unmasked payload; nothing if it is not all there.

@@ -68,7 +68,7 @@ impl Decompressor {
     ///
     /// # Errors
     ///
-    /// The bytes are not compressed data.
+    /// The bytes are not compressed data. What came before is in `out`, however `input` was cut.
     pub fn decompress(
         &mut self,
         input: &mut &[u8],
@@ -206,8 +206,12 @@ impl Unfinished {
                 break;
             }
         }
-        let step = self.step(&TAIL_AND_PROBE, out, limit - out.len(), InflateFlush::Block)?;
-        if step.is_stuck() && out.len() == limit && step.status != Status::StreamEnd {
+        let end = out.len();
+        let step = self.step(&TAIL_AND_PROBE, out, limit - end, InflateFlush::Block);
+        // Nothing of the tail is data.
+        out.truncate(end);
+        let step = step?;
+        if step.is_stuck() && end == limit && step.status != Status::StreamEnd {
             return Ok(false);
         }
         // A tail that turned into data belongs to a stored block that was cut off.
@@ -239,15 +243,12 @@ impl Unfinished {
             let target = scratch.len().min(room);
             let target = scratch.get_mut(..target).unwrap_or_default();
             let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(input, target, flush)
-                .map_err(|_| DecompressError::Corrupt)?;
+            let status = self.inflate.decompress(input, target, flush);
             let taken = difference(taken, self.inflate.total_in());
             let made = difference(made, self.inflate.total_out());
             self.moved_bytes += (taken as u64) + (made as u64);
             append(out, target.get(..made).unwrap_or_default(), room);
-            Ok(Step { status, taken, made })
+            Ok(Step { status: status.map_err(|_| DecompressError::Corrupt)?, taken, made })
         })
     }
 }
