@@ -279,6 +279,31 @@ fn sec_pd_08_the_earliest_fault_is_told_at_every_cut() {
     }
 }
 
+/// What the bytes that came stand for is heard at once, not with the next ones: a step that was full is
+/// followed by another.
+#[test]
+fn all_that_came_is_heard_at_every_cut() {
+    let payload = bomb(100_000);
+    for role in ROLES {
+        let bytes = frame(role.peer(), 0xc2, &payload);
+        let hear = |bytes: &[u8], part: usize| {
+            let mut driven = Driven::new(compressed(role, Memory::Hibernating, true, |_| ()));
+            driven.conn.receive_streamed(true);
+            bytes.chunks(part).for_each(|part| driven.feed(part));
+            let len = |event: &Seen| match event {
+                Seen::Chunk(_, bytes, _) => bytes.len(),
+                _ => panic!("{event:?}"),
+            };
+            driven.events.iter().map(len).sum::<usize>()
+        };
+        for end in 1..=bytes.len() {
+            let whole = hear(&bytes[..end], end);
+            assert_eq!(hear(&bytes[..end], 1), whole, "{role:?} {end} of {}", bytes.len());
+        }
+        assert_eq!(hear(&bytes, 7), 100_000);
+    }
+}
+
 #[test]
 fn sec_pd_03_the_limit_is_for_what_comes_out() {
     const LIMIT: usize = 40_000;

@@ -90,6 +90,11 @@ mod on {
             &self.inflated
         }
 
+        /// Whether the last step had room for no more, so that the next brings something out of no input.
+        pub(in crate::connection) fn may_hold_more(&self) -> bool {
+            self.inflated.len() == INFLATE_STEP
+        }
+
         /// Lets go of the buffer between two messages.
         pub(in crate::connection) fn release(&mut self) {
             self.inflated = Vec::new();
@@ -145,6 +150,10 @@ mod off {
         }
 
         pub(in crate::connection) fn inflated(&self) -> &[u8] {
+            match *self {}
+        }
+
+        pub(in crate::connection) fn may_hold_more(&self) -> bool {
             match *self {}
         }
 

@@ -396,9 +396,10 @@ impl Connection {
             return Ok(Step::Again);
         };
         let (mut message_ends, mut is_corrupt) = (false, false);
-        if frame.remaining > 0 {
+        let holds_more = compression.may_hold_more();
+        if frame.remaining > 0 || holds_more {
             let available = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(input.len());
-            if available == 0 {
+            if available == 0 && !holds_more {
                 return Ok(Step::NeedInput);
             }
             let payload = input.remaining_mut().get_mut(..available).unwrap_or_default();
@@ -411,7 +412,7 @@ impl Connection {
                 is_corrupt = true;
                 0
             });
-            is_corrupt |= taken == 0 && compression.inflated().is_empty();
+            is_corrupt |= available > 0 && taken == 0 && compression.inflated().is_empty();
             input.take(taken);
             frame.key = frame.key.map(|key| key.advanced(taken));
             frame.unmasked = frame.unmasked.saturating_sub(taken);
@@ -425,7 +426,10 @@ impl Connection {
             compression.release();
         }
         let inflated = compression.inflated();
-        let frame_ends = frame.remaining == 0 && (!frame.fin || message_ends);
+        let frame_ends = match frame.fin {
+            true => message_ends,
+            false => frame.remaining == 0 && !compression.may_hold_more(),
+        };
         self.frame = if frame_ends { None } else { Some(frame) };
         // What is wrong first is told, wherever the input was cut: bytes that came out are looked at
         // before what kept others from coming.

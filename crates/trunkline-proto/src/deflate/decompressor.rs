@@ -60,9 +60,9 @@ impl Decompressor {
     /// Takes bytes of a message from `input` and appends what they stand for to `out`, at most
     /// `room` bytes.
     ///
-    /// Returns when `input` is used up or when there is more to append than `room`. In the second
-    /// case `input` may still hold something, or [`finish`](Self::finish) will say so; go on with
-    /// more room, or give the message up as too big.
+    /// Returns when all that `input` stands for is out, or when `room` is used up. In the second case
+    /// there may be more, also if `input` is empty: go on with more room, or give the message up as
+    /// too big.
     ///
     /// `out` grows with what is appended to it, at most to twice of that, and never beyond `room`.
     ///
@@ -177,7 +177,7 @@ impl Unfinished {
         let limit = out.len().saturating_add(room);
         let mut fresh = out.len();
         // Blocks without output are taken without room too: a message may end in them.
-        while !input.is_empty() {
+        loop {
             let step = self.step(input, out, limit - out.len(), InflateFlush::NoFlush)?;
             *input = input.get(step.taken..).unwrap_or_default();
             if step.status == Status::StreamEnd {
@@ -185,6 +185,10 @@ impl Unfinished {
                 fresh = out.len();
                 self.start_over(history)?;
             } else if step.is_stuck() {
+                break;
+            }
+            // Where the last step was full, zlib may hold more without any input.
+            if input.is_empty() && step.made < pool::STEP_BYTES {
                 break;
             }
         }

@@ -10,7 +10,7 @@ use zlib_rs::{Deflate, DeflateConfig as ZlibConfig, Inflate};
 use super::compressor::EncodingKey;
 
 /// Output is made in steps of this size; it is also all that a step can go beyond a limit.
-const STEP_BYTES: usize = 16 * 1024;
+pub(super) const STEP_BYTES: usize = 16 * 1024;
 
 /// States that lie idle in a thread. Few sets of parameters are in use at once, and few messages
 /// are unfinished at once; what comes back beyond that is dropped.
