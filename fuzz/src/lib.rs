@@ -1,0 +1,17 @@
+//! What must hold for any bytes: the oracles of the fuzz targets, one module for each.
+//!
+//! An oracle takes what libFuzzer made up, hands it to the library, and panics where a promise of the
+//! library is broken. It knows the protocol on its own: what it compares with is written a second
+//! time, slowly and plainly, here ([`wire`], [`head`]) or in the tests of `trunkline-proto` ([`twin`]).
+
+pub mod connection;
+pub mod frame_header;
+
+mod agreement;
+mod cut;
+mod wire;
+
+#[path = "../../crates/trunkline-proto/tests/rfc6455/support.rs"]
+mod support;
+#[path = "../../crates/trunkline-proto/tests/rfc6455/twin.rs"]
+mod twin;
