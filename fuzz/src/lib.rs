@@ -5,7 +5,9 @@
 //! time, slowly and plainly, here ([`wire`], [`head`]) or in the tests of `trunkline-proto` ([`twin`]).
 
 pub mod connection;
+pub mod connection_ops;
 pub mod frame_header;
+pub mod roundtrip;
 
 mod agreement;
 mod cut;

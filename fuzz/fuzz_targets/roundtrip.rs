@@ -1,0 +1,5 @@
+#![no_main]
+
+use trunkline_fuzz::roundtrip::{Case, check};
+
+libfuzzer_sys::fuzz_target!(|case: Case| check(&case));
