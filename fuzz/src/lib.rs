@@ -6,11 +6,15 @@
 
 pub mod connection;
 pub mod connection_ops;
+pub mod extensions_header;
 pub mod frame_header;
+pub mod handshake_request;
+pub mod handshake_response;
 pub mod roundtrip;
 
 mod agreement;
 mod cut;
+mod head;
 mod wire;
 
 #[path = "../../crates/trunkline-proto/tests/rfc6455/support.rs"]
