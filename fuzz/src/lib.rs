@@ -10,6 +10,7 @@ pub mod extensions_header;
 pub mod frame_header;
 pub mod handshake_request;
 pub mod handshake_response;
+pub mod inflate_stream;
 pub mod roundtrip;
 
 mod agreement;
