@@ -7,6 +7,7 @@
 pub mod connection;
 pub mod connection_ops;
 pub mod extensions_header;
+pub mod frame_diff;
 pub mod frame_header;
 pub mod handshake_request;
 pub mod handshake_response;
