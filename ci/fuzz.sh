@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh [SECONDS]: runs every fuzz target for SECONDS each (30), from the inputs kept in fuzz/corpus if any.
+# fuzz.sh [SECONDS]: runs every fuzz target for SECONDS each (30), from the inputs kept in fuzz/corpus. What it
+# finds on the way is thrown away; what breaks a target is kept in fuzz/artifacts.
 # Skips where there is no nightly toolchain: libFuzzer's instrumentation needs one.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -30,16 +31,24 @@ targets=$(cargo +nightly fuzz list)
 [ -n "$targets" ] || { echo 'fuzz/ has no targets' >&2; exit 1; }
 # All are built before any runs: a target that does not compile fails the step at once.
 cargo +nightly fuzz build
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
 for target in $targets; do
     echo "fuzz: $target for $seconds s"
-    log=$(mktemp)
-    if ! cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -print_final_stats=1 > "$log" 2>&1; then
+    # libFuzzer writes to the first directory that it is given and only reads the others.
+    mkdir "$scratch/$target"
+    dirs=("$scratch/$target")
+    if [ -d "fuzz/corpus/$target" ]; then dirs+=("fuzz/corpus/$target"); fi
+    # An input that takes 10 s is a failure, like one that takes 2 GiB.
+    options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1)
+    if [ -e "fuzz/dict/$target.dict" ]; then options+=(-dict="fuzz/dict/$target.dict"); fi
+    if ! cargo +nightly fuzz run "$target" "${dirs[@]}" -- "${options[@]}" > "$log" 2>&1; then
+        grep -a -A 12 'panicked at' "$log" || true
         tail -n 60 "$log"
-        rm -f "$log"
         echo "fuzz: $target failed" >&2
         exit 1
     fi
     # What was done, without thousands of progress lines.
-    grep -E '^(stat::number_of_executed_units|Done)' "$log" || true
-    rm -f "$log"
+    grep -E '^(stat::(number_of_executed_units|average_exec_per_sec)|Done)' "$log" || true
 done
