@@ -15,7 +15,7 @@ pub enum Event<'a> {
     /// A part of a message that is received as a stream, see
     /// [`Connection::receive_streamed`](crate::Connection::receive_streamed).
     Chunk(Chunk<'a>),
-    /// A ping came in. Its pong is already on the way; there is nothing to do.
+    /// A ping came in. Its pong is on the way, unless this end has begun to close; there is nothing to do.
     Ping(&'a [u8]),
     /// A pong came in, with the round-trip time if it answers our newest ping.
     Pong(Option<Duration>),

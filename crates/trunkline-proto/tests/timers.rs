@@ -525,3 +525,37 @@ fn each_timeout_names_the_setting_that_it_comes_from() {
     }
     assert_eq!(Role::Client.peer(), Role::Server);
 }
+
+/// Once a deadline has ended it, a connection waits for nothing: whoever asks does not spin.
+#[test]
+fn a_connection_that_was_given_up_has_no_deadline_in_the_past() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |_| ()));
+        driven.conn.close(CloseCode::NORMAL, "", at(0));
+        driven.drain();
+        let due = driven.conn.poll_timeout().unwrap();
+        assert_eq!(driven.conn.handle_timeout(due), Err(Timeout::Close));
+        assert!(driven.conn.is_closed());
+        assert_eq!(driven.conn.poll_timeout(), None);
+        driven.feed_at(&frame(role.peer(), 0x81, b"late"), due);
+        assert_eq!(driven.events, []);
+
+        let mut stuck = connection(role, |settings| settings.write_timeout = Some(secs(30)));
+        stuck.queue("never written").unwrap();
+        stuck.transmitted(0, at(0));
+        assert_eq!(stuck.handle_timeout(at(30)), Err(Timeout::Write));
+        assert!(stuck.poll_timeout().is_none_or(|due| due > at(30)));
+    }
+}
+
+/// What waits to be read is a sign of life, if its driver says so.
+#[test]
+fn keepalive_hears_what_the_driver_has_not_read() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, keepalive_25_10));
+        driven.conn.handle_timeout(at(25)).unwrap();
+        driven.conn.heard(at(34));
+        assert_eq!(driven.conn.handle_timeout(at(35)), Ok(()));
+        assert_eq!(driven.conn.poll_timeout(), Some(at(34 + 25)));
+    }
+}

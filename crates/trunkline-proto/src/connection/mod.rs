@@ -27,7 +27,7 @@ use crate::frame::MaskSource;
 use crate::keepalive::{Keepalive, PingDue};
 use crate::limits::Settings;
 use crate::message::Assembler;
-use crate::state::State;
+use crate::state::{Failed, State};
 use crate::transmit::Transmit;
 
 use compression::Compression;
@@ -183,6 +183,12 @@ impl Connection {
         }
     }
 
+    /// Takes note that the peer is alive although its bytes are not being read: they wait, and the
+    /// application is not ready for them. Its silence counts from `now` on.
+    pub fn heard(&mut self, now: Instant) {
+        self.keepalive.on_bytes(now);
+    }
+
     /// Fills `slices` with the bytes to write next, in order, and gives how many it filled.
     ///
     /// Write them with one call, then say how many bytes went with [`transmitted`](Self::transmitted).
@@ -251,6 +257,7 @@ impl Connection {
     /// attempt to write it is enough.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Timeout> {
         if self.state.deadline().is_some_and(|due| due <= now) {
+            self.abandon();
             return Err(Timeout::Close);
         }
         if self.write_due().is_some_and(|due| due <= now) {
@@ -283,8 +290,17 @@ impl Connection {
         message.started().checked_add(self.settings.unfinished_message_timeout?)
     }
 
+    /// Nothing is waited for any more, and nothing that comes is read.
+    fn abandon(&mut self) {
+        self.frame = None;
+        self.assembler = None;
+        self.stalled_since = None;
+        self.state = State::Failed(Failed { deadline: None });
+    }
+
     fn give_up(&mut self, timeout: Timeout, code: CloseCode, now: Instant) -> Timeout {
         self.fail_with(code, &timeout.to_string(), now);
+        self.stalled_since = None;
         timeout
     }
 }

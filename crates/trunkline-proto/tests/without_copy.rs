@@ -1,0 +1,185 @@
+//! The two doors for bytes that spare a copy, `poll_shared` and `fill_payload`, hear what `poll_event`
+//! hears: it is the oracle here.
+
+#[path = "rfc6455/support.rs"]
+mod support;
+#[path = "rfc6455/twin.rs"]
+mod twin;
+
+use bytes::{Buf, BufMut, BytesMut};
+use trunkline_proto::limits::Settings;
+use trunkline_proto::{Connection, Event, Input, Limit, Message, ProtocolError, Role};
+
+use support::*;
+
+type Heard = (Vec<Message>, Option<ProtocolError>);
+
+/// What `poll_event` alone makes of `bytes`.
+fn plainly(conn: &mut Connection, bytes: &[u8]) -> Heard {
+    let mut messages = Vec::new();
+    let mut bytes = bytes.to_vec();
+    let mut input = Input::new(&mut bytes);
+    loop {
+        match conn.poll_event(&mut input, start()) {
+            Ok(Some(Event::Message(message))) => messages.push(message.into_message()),
+            Ok(Some(_)) => {}
+            Ok(None) => return (messages, None),
+            Err(error) => return (messages, Some(error)),
+        }
+    }
+}
+
+/// The same through every door that is open, with `bytes` coming in pieces that end at `cuts`.
+fn sparing_copies(
+    conn: &mut Connection,
+    bytes: &[u8],
+    cuts: &[usize],
+    shared_from: usize,
+) -> Heard {
+    let mut messages = Vec::new();
+    let mut unread = BytesMut::new();
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([bytes.len()]) {
+        let mut piece = &bytes[from..to];
+        from = to;
+        while !piece.is_empty() || !unread.is_empty() {
+            if unread.is_empty() {
+                let fill = |room: &mut bytes::buf::Limit<&mut Vec<u8>>| {
+                    let fits = piece.len().min(room.remaining_mut());
+                    room.put_slice(&piece[..fits]);
+                    fits
+                };
+                if let Some((filled, message)) = conn.fill_payload(fill, start) {
+                    assert!(filled > 0, "there is room wherever bytes are asked for");
+                    piece = &piece[filled..];
+                    messages.extend(message);
+                    continue;
+                }
+            }
+            unread.extend_from_slice(std::mem::take(&mut piece));
+            match conn.poll_shared(&mut unread, shared_from, start()) {
+                Ok(Some(message)) => {
+                    messages.push(message);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => return (messages, Some(error)),
+            }
+            let mut input = Input::new(&mut unread);
+            let event = match conn.poll_event(&mut input, start()) {
+                Ok(Some(Event::Message(message))) => Some(Some(message.into_message())),
+                Ok(Some(_)) => Some(None),
+                Ok(None) => None,
+                Err(error) => return (messages, Some(error)),
+            };
+            let left = input.len();
+            unread.advance(unread.len() - left);
+            match event {
+                Some(message) => messages.extend(message),
+                None => break,
+            }
+        }
+    }
+    (messages, None)
+}
+
+#[track_caller]
+fn check(role: Role, change: fn(&mut Settings), bytes: &[u8]) {
+    let expected = plainly(&mut connection(role, change), bytes);
+    let mut random = Random::new(bytes.len() as u64 + 1);
+    for shared_from in [0, 1000, 70_000] {
+        for pieces in [0, 1, 2, 7] {
+            let mut cuts: Vec<usize> = (0..pieces).map(|_| random.below(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let got = sparing_copies(&mut connection(role, change), bytes, &cuts, shared_from);
+            assert_eq!(got, expected, "{role:?}, shared from {shared_from}, cut at {cuts:?}");
+        }
+    }
+}
+
+fn generous(settings: &mut Settings) {
+    settings.limits.message_bytes = Limit::at_most(4 << 20);
+}
+
+#[test]
+fn messages_of_every_size_are_the_same_through_every_door() {
+    for role in ROLES {
+        let mut random = Random::new(6455);
+        for size in [0, 1, 125, 126, 999, 1000, 8192, 65_535, 65_536, 300_000, 1_500_000] {
+            let payload = random.bytes(size);
+            let text = "ümlaut 語 ".repeat(size / 15);
+            let peer = role.peer();
+            check(role, generous, &frame(peer, 0x82, &payload));
+            check(role, generous, &frame(peer, 0x81, text.as_bytes()));
+            let fragments =
+                [(0x02, &payload[..]), (0x00, &payload), (0x89, b"ping"), (0x80, &payload)];
+            check(
+                role,
+                |it| it.limits.message_bytes = Limit::unbounded(),
+                &frames(peer, &fragments),
+            );
+            check(
+                role,
+                generous,
+                &frames(peer, &[(0x82, &payload[..]), (0x81, b"after"), (0x82, b"")]),
+            );
+        }
+    }
+}
+
+/// §8.1, SEC-FR-08: what is wrong is told with the same error, and nothing before it is lost.
+#[test]
+fn faults_are_the_same_through_every_door() {
+    for role in ROLES {
+        let (peer, large) = (role.peer(), vec![b'x'; 100_000]);
+        let bad_text = [&large[..], &[0xff]].concat();
+        check(role, generous, &frames(peer, &[(0x82, &large[..]), (0x81, &bad_text)]));
+        check(role, generous, &frames(peer, &[(0x82, &large[..]), (0x80, &large)]));
+        check(role, generous, &frames(peer, &[(0x02, &large[..]), (0x82, &large)]));
+        check(role, generous, &frames(peer, &[(0x82, &large[..]), (0xc2, &large)]));
+        check(role, generous, &frame(role, 0x82, &large));
+        check(
+            role,
+            |it| it.limits.message_bytes = Limit::at_most(99_999),
+            &frame(peer, 0x82, &large),
+        );
+        check(
+            role,
+            |it| it.limits.message_bytes = Limit::at_most(100_000),
+            &frame(peer, 0x82, &large),
+        );
+        check(
+            role,
+            |it| it.limits.frame_bytes = Limit::at_most(99_999),
+            &frame(peer, 0x82, &large),
+        );
+    }
+}
+
+/// SEC-FR-09: a header alone reserves nothing, whatever it claims.
+#[test]
+fn sec_fr_09_no_room_is_made_before_the_first_byte_of_payload() {
+    for role in ROLES {
+        let mut conn = connection(role, generous);
+        let mut header = header(role.peer(), 0x82, 4 << 20);
+        assert_eq!(conn.poll_event(&mut Input::new(&mut header), start()), Ok(None));
+        assert!(conn.fill_payload(|_| panic!("nothing has come"), start).is_none());
+        assert!(conn.memory_bytes() < 1024);
+    }
+}
+
+/// A message that is streamed, text or compressed goes through the door that checks it.
+#[test]
+fn only_binary_messages_that_are_wanted_whole_are_filled() {
+    for role in ROLES {
+        for (first, streamed) in [(0x81, false), (0x82, true)] {
+            let mut conn = connection(role, generous);
+            conn.receive_streamed(streamed);
+            let whole = frame(role.peer(), first, &[b'x'; 500_000]);
+            let mut part = whole[..100_000].to_vec();
+            let mut input = Input::new(&mut part);
+            while conn.poll_event(&mut input, start()).unwrap().is_some() {}
+            assert!(conn.fill_payload(|_| panic!("not to be filled"), start).is_none());
+        }
+    }
+}
