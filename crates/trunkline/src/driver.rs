@@ -528,7 +528,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 break;
             }
             acted = true;
-            if let Err(timeout) = self.conn.handle_timeout(clock()) {
+            let now = clock();
+            // A peer that sends more than the application takes is not silent.
+            if self.ahead.as_ref().is_some_and(|ahead| ahead.is_satisfied()) {
+                self.conn.heard(now);
+            }
+            if let Err(timeout) = self.conn.handle_timeout(now) {
                 match &mut self.phase {
                     Phase::Running => self.end(Err(timeout.into())),
                     _ => self.phase = Phase::Ended,
@@ -577,6 +582,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if server_hangs_up && !shut_down {
             match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Pending if gave_up => return Poll::Ready(true),
                 Poll::Pending => return self.poll_deadline_of_end(cx),
                 Poll::Ready(Err(_)) => return Poll::Ready(true),
                 Poll::Ready(Ok(())) => {}

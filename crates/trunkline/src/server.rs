@@ -146,7 +146,8 @@ impl Acceptor {
         self.read_request(stream).await?.accept().await
     }
 
-    /// Reads and judges a request, and leaves the decision to the caller.
+    /// Reads and judges a request, and leaves the decision to the caller, who may take the time it
+    /// needs: the deadline is for the peer.
     ///
     /// # Errors
     /// Why there is no request to decide on. The peer has been told where it could be.
@@ -204,7 +205,6 @@ impl Acceptor {
                             request,
                             early,
                             acceptor,
-                            deadline,
                         })));
                     }
                 }
@@ -249,7 +249,6 @@ struct Pending<S> {
     /// What the client sent behind its request, without waiting for the answer.
     early: Vec<u8>,
     acceptor: Acceptor,
-    deadline: Instant,
 }
 
 impl<S> Upgrade<S> {
@@ -312,7 +311,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
             self.stream.write_all(&response).await?;
             self.stream.flush().await
         };
-        timeout_at(self.deadline, written).await.map_err(|_| AcceptError::Timeout)??;
+        timeout(self.acceptor.handshake_timeout, written)
+            .await
+            .map_err(|_| AcceptError::Timeout)??;
         let now = Instant::now().into_std();
         let connection = Connection::server(self.acceptor.settings, now);
         #[cfg(feature = "deflate")]

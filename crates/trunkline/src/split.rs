@@ -27,8 +27,8 @@ pub struct Reader<S> {
 
 /// The half of a [`WebSocket`] that sends.
 ///
-/// Unlike with a whole connection, receiving does not write what was fed: end a row of
-/// [`feed`](Self::feed)s with [`flush`](Self::flush) or with a [`send`](Self::send).
+/// Unlike with a whole connection, nothing promises that what was fed is written before the next
+/// [`flush`](Self::flush) or [`send`](Self::send): end a row of [`feed`](Self::feed)s with one of them.
 pub struct Writer<S> {
     halves: Arc<Halves<S>>,
 }
@@ -169,6 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     /// If the future is dropped, the ping is queued and written by the next call that writes.
     pub async fn ping(&mut self) -> Result<(), Error> {
         self.halves.shared.lock().ping();
+        // The reader, should it wait, has a deadline now.
+        self.halves.shared.wake(Half::Reader);
         self.flush().await
     }
 
@@ -221,7 +223,7 @@ macro_rules! what_both_halves_know {
                 self.halves.subprotocol.as_deref()
             }
 
-            /// Whether the other half belongs to the same connection.
+            /// Whether neither side has begun to close.
             fn is_open(&self) -> bool {
                 self.halves.shared.lock().connection().is_open()
             }

@@ -163,3 +163,26 @@ async fn writer_without_its_reader_reads_on() {
     let both = async { tokio::join!(sending, answering) };
     tokio::time::timeout(secs(20), both).await.expect("nobody waits for ever");
 }
+
+/// `feed_all` queues in order, waits where it must, and gives the message that cannot be queued back.
+#[tokio::test]
+async fn feed_all_waits_above_the_high_water_mark_and_loses_nothing() {
+    let (mut client, server) = pair(1000).await;
+    let messages: Vec<Message> = (0..2000).map(|n| Message::text(format!("message {n}"))).collect();
+    let count = async {
+        let (mut server, mut received) = (server, Vec::new());
+        while let Some(message) = server.recv().await.unwrap() {
+            received.push(message);
+        }
+        received
+    };
+    let feed = async {
+        client.feed_all(&messages).await.unwrap();
+        client.close(trunkline::CloseCode::NORMAL, "").await.unwrap();
+        let error = client.feed_all([Message::text("late")]).await.unwrap_err();
+        assert!(error.is_closed());
+        assert_eq!(error.into_message(), Some(Message::text("late")));
+    };
+    let (received, ()) = tokio::join!(count, feed);
+    assert_eq!(received, messages);
+}
