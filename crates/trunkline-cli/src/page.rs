@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use trunkline::handshake::{HeadLimits, RequestHead, RequestParser};
+use tokio::time::timeout;
+use trunkline::handshake::{HeadLimits, Refusal, RequestHead, RequestParser};
 use trunkline::{AcceptError, Acceptor, WebSocket};
 
 const PAGE: &str = include_str!("echo.html");
 
-/// A request must be whole by then; the library's own deadline holds for the rest of the handshake.
+/// A request must be whole by then, and its answer written.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers a browser that asks for the page, and leaves every other request to the library.
@@ -18,14 +19,16 @@ pub(crate) async fn serve_or_accept(
     mut tcp: TcpStream,
 ) -> Result<Option<WebSocket<TcpStream>>, AcceptError> {
     let mut read = Vec::new();
-    let head = tokio::time::timeout(REQUEST_TIMEOUT, read_head(&mut tcp, &mut read));
-    if let Ok(Some(head)) = head.await.map_err(|_| AcceptError::Timeout)?
+    let Ok(head) = timeout(REQUEST_TIMEOUT, read_head(&mut tcp, &mut read)).await else {
+        answer(&mut tcp, &Refusal::timeout().encode()).await?;
+        return Err(AcceptError::Timeout);
+    };
+    if let Some(head) = head?
         && head.method() == "GET"
         && !head.asks_for_websocket()
         && head.target() == "/"
     {
-        tcp.write_all(&answer()).await?;
-        tcp.shutdown().await?;
+        answer(&mut tcp, &page()).await?;
         return Ok(None);
     }
     acceptor.read_request_after(&read, tcp).await?.accept().await.map(Some)
@@ -50,7 +53,15 @@ async fn read_head(
     }
 }
 
-fn answer() -> Vec<u8> {
+async fn answer(tcp: &mut TcpStream, answer: &[u8]) -> Result<(), AcceptError> {
+    let written = async {
+        tcp.write_all(answer).await?;
+        tcp.shutdown().await
+    };
+    Ok(timeout(REQUEST_TIMEOUT, written).await.map_err(|_| AcceptError::Timeout)??)
+}
+
+fn page() -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
          Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:\r\n\
