@@ -12,6 +12,7 @@ mod compression;
 mod input;
 mod receive;
 mod send;
+mod whole;
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -115,7 +116,7 @@ impl Connection {
             role,
             streamed: false,
             text_is_invalid: false,
-            in_place_max: receive::in_place_max(&settings.limits),
+            in_place_max: whole::in_place_max(&settings.limits),
             settings,
             state: State::Open,
             left_bytes: 0,

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::{Buf, BufMut, BytesMut};
-
 use crate::Role;
 use crate::close::CloseCode;
 use crate::connection::compression::Corrupt;
@@ -11,33 +9,18 @@ use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
 use crate::event::{Chunk, CloseInfo, Event, Initiator};
 use crate::frame::{FrameHeader, MaskKey, OpCode};
-use crate::limits::{Limit, Limits};
-use crate::message::{Assembler, Message, MessageKind, Received, Text, from_utf8};
+use crate::limits::Limit;
+use crate::message::{Assembler, MessageKind, Received, from_utf8};
 use crate::state::{Closed, State};
-
-/// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
-/// of its own on the way, which saves a pass over its bytes for whoever keeps it.
-const IN_PLACE_MAX: usize = 8 << 10;
-
-/// While at least this much of a payload is to come, it is read to where it belongs: one pass over
-/// its bytes less. Below, a read that also brings what follows saves a system call.
-const FILL_FROM: u64 = 64 << 10;
-
-/// At most this much at a time, so that it is still in the cache when it is unmasked.
-const FILL_MAX: usize = 256 << 10;
-
-/// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
-const WHOLE_TEXT: u8 = 0x81;
-const WHOLE_BINARY: u8 = 0x82;
 
 /// A data frame whose header has been read and whose payload has not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    fin: bool,
+    pub(super) fin: bool,
     /// Turned to the next byte of payload.
-    key: Option<MaskKey>,
+    pub(super) key: Option<MaskKey>,
     /// Bytes of payload that have not been taken.
-    remaining: u64,
+    pub(super) remaining: u64,
     /// How many of them, at the front of the input, are unmasked already: the inflater takes less
     /// at a time than there is.
     unmasked: usize,
@@ -49,11 +32,6 @@ enum Step<'i> {
     Again,
     Event(Event<'i>),
     Inflated { kind: MessageKind, last: bool },
-}
-
-/// The longest message that may be handed out where it lies, without a further look at the limits.
-pub(super) fn in_place_max(limits: &Limits) -> usize {
-    IN_PLACE_MAX.min(limits.message_bytes.max()).min(limits.frame_bytes.max())
 }
 
 impl Connection {
@@ -76,141 +54,6 @@ impl Connection {
             return Ok(Some(Event::Message(message)));
         }
         self.poll_event_in_steps(input, now)
-    }
-
-    /// Takes the next message off the front of `input` if it is a single frame that is all there, of
-    /// 8 KiB at the most and not compressed: the case that has to be fast.
-    ///
-    /// Anything else is left for [`poll_event`](Self::poll_event): so whoever gathers messages with
-    /// this can still answer them before a close, an error or a ping that comes behind them is heard.
-    #[inline]
-    pub fn poll_message<'i>(
-        &mut self,
-        input: &mut Input<'i>,
-        now: Instant,
-    ) -> Option<Received<'i>> {
-        if !self.is_between_messages() {
-            return None;
-        }
-        let (kind, payload) = take_message(self.role, self.in_place_max, input)?;
-        self.left_bytes = 0;
-        self.keepalive.on_bytes(now);
-        self.keepalive.on_message(now);
-        match kind {
-            MessageKind::Binary => Some(Received::Binary(payload)),
-            MessageKind::Text => {
-                let text = from_utf8(payload).ok();
-                self.text_is_invalid = text.is_none();
-                text.map(Received::Text)
-            }
-        }
-    }
-
-    /// Takes the next message off the front of `input` without a copy, if it is a single frame that is
-    /// all there, of `min` bytes at the least and not compressed.
-    ///
-    /// The message keeps all of `input`'s memory alive for as long as it lives, so `min` should be a
-    /// fair share of that. Anything else is left for [`poll_event`](Self::poll_event).
-    ///
-    /// # Errors
-    /// A text that is not UTF-8, as [`poll_event`](Self::poll_event) tells it.
-    pub fn poll_shared(
-        &mut self,
-        input: &mut BytesMut,
-        min: usize,
-        now: Instant,
-    ) -> Result<Option<Message>, ProtocolError> {
-        if input.len() < min || !self.is_between_messages() {
-            return Ok(None);
-        }
-        let Some((kind, payload)) = self.take_shared(input, min) else { return Ok(None) };
-        self.left_bytes = 0;
-        self.keepalive.on_bytes(now);
-        self.keepalive.on_message(now);
-        let payload = payload.freeze();
-        match kind {
-            MessageKind::Binary => Ok(Some(Message::Binary(payload))),
-            MessageKind::Text => match Text::from_utf8(payload) {
-                Some(text) => Ok(Some(Message::Text(text))),
-                None => Err(self.fail(ProtocolError::InvalidUtf8, now)),
-            },
-        }
-    }
-
-    /// The unmasked payload of the frame at the front of `input`, if nothing is wrong with it.
-    fn take_shared(&self, input: &mut BytesMut, min: usize) -> Option<(MessageKind, BytesMut)> {
-        let (header, header_len) = FrameHeader::parse(input).ok()??;
-        let kind = match header.opcode {
-            OpCode::Text => MessageKind::Text,
-            OpCode::Binary => MessageKind::Binary,
-            _ => return None,
-        };
-        let payload_len = usize::try_from(header.payload_len).ok()?;
-        let is_plain = header.fin && !header.rsv1;
-        let is_masked = header.mask.is_some();
-        if !is_plain || is_masked != (self.role == Role::Server) || payload_len < min {
-            return None;
-        }
-        if self.check_size(&header, true).is_err() || input.len() - header_len < payload_len {
-            return None;
-        }
-        let mut frame = input.split_to(header_len + payload_len);
-        frame.advance(header_len);
-        if let Some(key) = header.mask {
-            key.apply(&mut frame);
-        }
-        Some((kind, frame))
-    }
-
-    /// Lets `fill` append the next bytes of the transport to the message that is coming in, where they
-    /// need no copy: if they can only be payload of a large binary message that is wanted whole.
-    ///
-    /// Gives what `fill` gave and the message if it is complete; `now` is asked for the time after
-    /// bytes have come. `None`, without calling `fill`, where the next bytes have to go through [`poll_event`](Self::poll_event). Nothing may be left of
-    /// earlier inputs.
-    pub fn fill_payload<R>(
-        &mut self,
-        fill: impl FnOnce(&mut bytes::buf::Limit<&mut Vec<u8>>) -> R,
-        now: impl FnOnce() -> Instant,
-    ) -> Option<(R, Option<Message>)> {
-        let mut frame = self.frame.filter(|frame| frame.remaining >= FILL_FROM)?;
-        let message = self.assembler.as_mut().filter(|it| !it.is_compressed())?;
-        // A message that was to be streamed, and is not any more, has not been measured by its header.
-        let promised = frame.remaining.saturating_add(message.len() as u64);
-        if !self.settings.limits.message_bytes.allows_u64(promised) {
-            return None;
-        }
-        let payload = message.binary_with_room(frame.remaining, frame.fin)?;
-        let before = payload.len();
-        let expected = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
-        let room = (payload.capacity() - before).min(expected).min(FILL_MAX);
-        let result = fill(&mut (&mut *payload).limit(room));
-        let filled = payload.get_mut(before..).unwrap_or_default();
-        if filled.is_empty() {
-            return Some((result, None));
-        }
-        if let Some(key) = &mut frame.key {
-            key.apply(filled);
-            *key = key.advanced(filled.len());
-        }
-        frame.remaining -= filled.len() as u64;
-        let now = now();
-        self.keepalive.on_bytes(now);
-        self.keepalive.on_message(now);
-        self.frame = Some(frame).filter(|frame| frame.remaining > 0);
-        let is_complete = self.frame.is_none() && frame.fin;
-        let complete = if is_complete { self.assembler.take() } else { None };
-        Some((result, complete.and_then(|message| message.finish().ok())))
-    }
-
-    /// Whether the next frame may be a message that is wanted whole.
-    #[inline]
-    fn is_between_messages(&self) -> bool {
-        self.frame.is_none()
-            && self.assembler.is_none()
-            && !self.streamed
-            && !self.text_is_invalid
-            && self.state.can_receive()
     }
 
     #[inline(never)]
@@ -321,7 +164,11 @@ impl Connection {
     }
 
     /// Checks what a header promises, before a byte of it is taken.
-    fn check_size(&self, header: &FrameHeader, first: bool) -> Result<(), ProtocolError> {
+    pub(super) fn check_size(
+        &self,
+        header: &FrameHeader,
+        first: bool,
+    ) -> Result<(), ProtocolError> {
         let limits = &self.settings.limits;
         if !limits.frame_bytes.allows_u64(header.payload_len) {
             return Err(ProtocolError::FrameTooBig { limit: limits.frame_bytes.max() });
@@ -504,7 +351,7 @@ impl Connection {
 
     /// Tells the peer which rule it broke and stops listening.
     #[cold]
-    fn fail(&mut self, error: ProtocolError, now: Instant) -> ProtocolError {
+    pub(super) fn fail(&mut self, error: ProtocolError, now: Instant) -> ProtocolError {
         self.fail_with(error.close_code(), &error.to_string(), now);
         error
     }
@@ -526,51 +373,6 @@ impl Connection {
     pub fn is_receiving_streamed(&self) -> bool {
         self.assembler.as_ref().is_some_and(|it| it.is_streamed())
     }
-}
-
-/// Takes a message off the input if it is one whole frame of at most `max` bytes, in a spelling that
-/// nothing is wrong with.
-#[inline]
-fn take_message<'i>(
-    role: Role,
-    max: usize,
-    input: &mut Input<'i>,
-) -> Option<(MessageKind, &'i mut [u8])> {
-    let bytes = input.remaining();
-    let ([first, second], rest) = bytes.split_first_chunk()?;
-    let kind = match *first {
-        WHOLE_TEXT => MessageKind::Text,
-        WHOLE_BINARY => MessageKind::Binary,
-        _ => return None,
-    };
-    // Without the bit that says "masked"; where it is not as it should be, no length comes out.
-    let short_len = match role {
-        Role::Server => second.checked_sub(0x80)?,
-        Role::Client => *second,
-    };
-    let (payload_len, rest) = match short_len {
-        0..=125 => (usize::from(short_len), rest),
-        126 => {
-            let (len, rest) = rest.split_first_chunk()?;
-            (usize::from(Some(u16::from_be_bytes(*len)).filter(|len| *len > 125)?), rest)
-        }
-        _ => return None,
-    };
-    let (key, rest) = match role {
-        Role::Server => {
-            rest.split_first_chunk().map(|(key, rest)| (Some(MaskKey::new(*key)), rest))?
-        }
-        Role::Client => (None, rest),
-    };
-    if payload_len > max || rest.len() < payload_len {
-        return None;
-    }
-    let header_len = bytes.len() - rest.len();
-    let payload = input.take(header_len + payload_len).get_mut(header_len..)?;
-    if let Some(key) = key {
-        key.apply(payload);
-    }
-    Some((kind, payload))
 }
 
 /// Takes inflated bytes up to the limit, and refuses those beyond it.

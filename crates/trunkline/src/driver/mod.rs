@@ -9,33 +9,29 @@
 //!
 //! While nothing comes in and nothing waits to go out, a connection owns no buffer.
 
-use std::collections::VecDeque;
+mod decode;
+mod ending;
+
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::BytesMut;
 use bytes::buf::Limit;
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Input, Message, Received, Role};
+use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
 
 use crate::error::Error;
-use crate::scratch::{self, SHARED_FROM};
+use crate::scratch;
 use crate::timer::Timer;
+use decode::{Ahead, Decoded, decode};
+pub(crate) use decode::{Next, Sink};
 
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
 /// reach the default high-water mark.
 const SLICES: usize = 32;
-
-/// Messages that are received while a `send` waits for the peer are kept up to this many bytes. After
-/// that the socket is left alone, and the peer feels the backpressure.
-const READ_AHEAD_BYTES: usize = 64 << 10;
-
-/// After a peer broke a rule, this much of what it still sends is read and thrown away, so that
-/// closing the socket does not take our close frame down with it.
-const DRAIN_BYTES: usize = 1 << 20;
 
 /// Reads in one poll that bring nothing to show for. Then it is the turn of the clock and of other
 /// tasks, however much a peer has to say. Half the budget that tokio gives a task.
@@ -49,30 +45,6 @@ enum Phase {
     Ending { outcome: Result<(), Error>, shut_down: bool, drained: usize },
     /// Told.
     Ended,
-}
-
-/// What is done with events as they are decoded.
-pub(crate) trait Sink {
-    /// Takes an event that concerns the application.
-    fn on_event(&mut self, event: Event<'_>) -> Next;
-
-    /// Whether there is something to show for, so that no further read is needed.
-    fn is_satisfied(&self) -> bool;
-
-    /// Input is about to be decoded.
-    fn on_input(&mut self) {}
-}
-
-/// What a [`Sink`] wants after an event.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Whatever comes.
-    Any,
-    /// Further messages, as long as they follow at once and whole. Not what ends the connection: the
-    /// application must first be able to answer what it has.
-    Messages,
-    /// Nothing for now.
-    Nothing,
 }
 
 /// How a wait for events ended.
@@ -100,40 +72,6 @@ pub(crate) struct Driver<S> {
     streamed: bool,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
-}
-
-#[derive(Default)]
-struct Ahead {
-    messages: VecDeque<Message>,
-    bytes: usize,
-}
-
-impl Sink for Ahead {
-    fn on_event(&mut self, event: Event<'_>) -> Next {
-        if let Event::Message(received) = event {
-            let message = received.into_message();
-            self.bytes += message.len() + size_of::<Message>();
-            self.messages.push_back(message);
-        }
-        if self.is_satisfied() { Next::Nothing } else { Next::Any }
-    }
-
-    fn is_satisfied(&self) -> bool {
-        self.bytes >= READ_AHEAD_BYTES
-    }
-}
-
-/// Throws messages away.
-struct Discard;
-
-impl Sink for Discard {
-    fn on_event(&mut self, _event: Event<'_>) -> Next {
-        Next::Any
-    }
-
-    fn is_satisfied(&self) -> bool {
-        false
-    }
 }
 
 impl<S> Driver<S> {
@@ -236,67 +174,6 @@ impl<S> Driver<S> {
         }
         decoded
     }
-}
-
-/// Decodes `bytes` from the front into `sink`.
-fn decode(
-    conn: &mut Connection,
-    bytes: &mut BytesMut,
-    now: Instant,
-    sink: &mut impl Sink,
-) -> Decoded {
-    loop {
-        let next = match conn.poll_shared(bytes, SHARED_FROM, now) {
-            Ok(Some(message)) => Ok(sink.on_event(Event::Message(Received::Whole(message)))),
-            Ok(None) => {
-                let mut input = Input::new(bytes);
-                let next = decode_in_place(conn, &mut input, now, sink);
-                let left = input.len();
-                bytes.advance(bytes.len() - left);
-                next
-            }
-            Err(error) => Err(Decoded::Ended(Err(error.into()))),
-        };
-        match next {
-            Ok(Next::Any) => {}
-            Ok(Next::Messages | Next::Nothing) => return Decoded::Stopped,
-            Err(decoded) => return decoded,
-        }
-    }
-}
-
-/// Decodes the next event, and the messages that follow it if the sink wants those.
-#[inline]
-fn decode_in_place(
-    conn: &mut Connection,
-    input: &mut Input<'_>,
-    now: Instant,
-    sink: &mut impl Sink,
-) -> Result<Next, Decoded> {
-    let mut next = match conn.poll_event(input, now) {
-        Ok(None) => return Err(Decoded::All),
-        Ok(Some(Event::Ping(_))) => return Err(Decoded::Pinged),
-        Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
-        Ok(Some(event)) => sink.on_event(event),
-        Err(error) => return Err(Decoded::Ended(Err(error.into()))),
-    };
-    while next == Next::Messages {
-        let Some(message) = conn.poll_message(input, now) else { break };
-        next = sink.on_event(Event::Message(message));
-    }
-    Ok(next)
-}
-
-/// How decoding came to a stop.
-enum Decoded {
-    /// Nothing more can be understood without more bytes.
-    All,
-    /// The sink has what it wanted.
-    Stopped,
-    /// A pong is to be written before the next ping takes its place.
-    Pinged,
-    /// The connection is over.
-    Ended(Result<(), Error>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -542,105 +419,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         acted
-    }
-
-    /// Writes what waits, ends the transport in the order that RFC 6455 §7.1.1 asks for, and tells
-    /// how it went: a server hangs up first, a client waits for that.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
-        loop {
-            let transport_ended = ready!(self.poll_transport_end(cx));
-            match std::mem::replace(&mut self.phase, Phase::Ended) {
-                Phase::Ended => return Poll::Ready(Ok(Progress::Closed)),
-                Phase::Ending { outcome, .. } if transport_ended => {
-                    return Poll::Ready(outcome.map(|()| Progress::Closed));
-                }
-                phase => self.phase = phase,
-            }
-        }
-    }
-
-    fn poll_transport_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Phase::Ending { outcome, shut_down, .. } = &self.phase else {
-            return Poll::Ready(true);
-        };
-        // Without a peer there is nobody left to say anything to.
-        if matches!(outcome, Err(Error::Disconnected | Error::Io(_))) {
-            return Poll::Ready(true);
-        }
-        let gave_up = matches!(outcome, Err(Error::Timeout(_)));
-        let server_hangs_up = self.conn.role() == Role::Server || outcome.is_err();
-        let shut_down = *shut_down;
-        match self.poll_write(cx) {
-            Poll::Pending if gave_up => return Poll::Ready(true),
-            Poll::Pending => {
-                // The peer may read only once it is rid of what it says itself.
-                let _ = self.poll_drain(cx);
-                return self.poll_deadline_of_end(cx);
-            }
-            Poll::Ready(Err(_)) => return Poll::Ready(true),
-            Poll::Ready(Ok(())) => {}
-        }
-        if server_hangs_up && !shut_down {
-            match Pin::new(&mut self.stream).poll_shutdown(cx) {
-                Poll::Pending if gave_up => return Poll::Ready(true),
-                Poll::Pending => return self.poll_deadline_of_end(cx),
-                Poll::Ready(Err(_)) => return Poll::Ready(true),
-                Poll::Ready(Ok(())) => {}
-            }
-            if let Phase::Ending { shut_down, .. } = &mut self.phase {
-                *shut_down = true;
-            }
-        }
-        // Nothing unread may be left when the socket closes, or the peer's kernel forgets our close
-        // frame. After a clean close the peer has nothing more to say; a server need not wait for it.
-        match self.poll_drain(cx) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending if gave_up || (server_hangs_up && self.conn.close_info().is_some()) => {
-                Poll::Ready(true)
-            }
-            Poll::Pending => self.poll_deadline_of_end(cx),
-        }
-    }
-
-    /// Reads and throws away what the peer still sends, until it hangs up.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scratch = scratch::take_read();
-        let ended = loop {
-            if matches!(self.phase, Phase::Ending { drained: DRAIN_BYTES.., .. }) {
-                break Poll::Ready(());
-            }
-            scratch.clear();
-            match pin!(self.stream.read_buf(&mut scratch)).poll(cx) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(bytes @ 1..)) => {
-                    if let Phase::Ending { drained, .. } = &mut self.phase {
-                        *drained += bytes;
-                    }
-                }
-                Poll::Ready(_) => break Poll::Ready(()),
-            }
-        };
-        scratch::give_read(scratch);
-        ended
-    }
-
-    fn poll_deadline_of_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
-        ready!(self.timer.poll(cx, deadline));
-        Poll::Ready(true)
-    }
-
-    /// Receives what has come in and throws it away. How it ends shows in the next call.
-    pub(crate) fn discard_input(&mut self, cx: &mut Context<'_>) {
-        if self.is_running() {
-            let _ = self.poll_events(cx, &mut Discard);
-        }
-    }
-
-    /// Receives and throws away what still comes until both sides have closed.
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.ahead = None;
-        self.poll_events(cx, &mut Discard).map_ok(|_| ())
     }
 }
 

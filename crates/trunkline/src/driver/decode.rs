@@ -1,0 +1,133 @@
+//! Bytes into events, and events into whatever is waited for: one message, a batch, a chunk.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use trunkline_proto::{Connection, Event, Input, Message, Received};
+
+use crate::error::Error;
+use crate::scratch::SHARED_FROM;
+
+/// Messages that are received while a `send` waits for the peer are kept up to this many bytes. After
+/// that the socket is left alone, and the peer feels the backpressure.
+const READ_AHEAD_BYTES: usize = 64 << 10;
+
+/// What is done with events as they are decoded.
+pub(crate) trait Sink {
+    /// Takes an event that concerns the application.
+    fn on_event(&mut self, event: Event<'_>) -> Next;
+
+    /// Whether there is something to show for, so that no further read is needed.
+    fn is_satisfied(&self) -> bool;
+
+    /// Input is about to be decoded.
+    fn on_input(&mut self) {}
+}
+
+/// What a [`Sink`] wants after an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Whatever comes.
+    Any,
+    /// Further messages, as long as they follow at once and whole. Not what ends the connection: the
+    /// application must first be able to answer what it has.
+    Messages,
+    /// Nothing for now.
+    Nothing,
+}
+
+#[derive(Default)]
+pub(super) struct Ahead {
+    pub(super) messages: VecDeque<Message>,
+    pub(super) bytes: usize,
+}
+
+impl Sink for Ahead {
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        if let Event::Message(received) = event {
+            let message = received.into_message();
+            self.bytes += message.len() + size_of::<Message>();
+            self.messages.push_back(message);
+        }
+        if self.is_satisfied() { Next::Nothing } else { Next::Any }
+    }
+
+    fn is_satisfied(&self) -> bool {
+        self.bytes >= READ_AHEAD_BYTES
+    }
+}
+
+/// Throws messages away.
+pub(super) struct Discard;
+
+impl Sink for Discard {
+    fn on_event(&mut self, _event: Event<'_>) -> Next {
+        Next::Any
+    }
+
+    fn is_satisfied(&self) -> bool {
+        false
+    }
+}
+
+/// Decodes `bytes` from the front into `sink`.
+pub(super) fn decode(
+    conn: &mut Connection,
+    bytes: &mut BytesMut,
+    now: Instant,
+    sink: &mut impl Sink,
+) -> Decoded {
+    loop {
+        let next = match conn.poll_shared(bytes, SHARED_FROM, now) {
+            Ok(Some(message)) => Ok(sink.on_event(Event::Message(Received::Whole(message)))),
+            Ok(None) => {
+                let mut input = Input::new(bytes);
+                let next = decode_in_place(conn, &mut input, now, sink);
+                let left = input.len();
+                bytes.advance(bytes.len() - left);
+                next
+            }
+            Err(error) => Err(Decoded::Ended(Err(error.into()))),
+        };
+        match next {
+            Ok(Next::Any) => {}
+            Ok(Next::Messages | Next::Nothing) => return Decoded::Stopped,
+            Err(decoded) => return decoded,
+        }
+    }
+}
+
+/// Decodes the next event, and the messages that follow it if the sink wants those.
+#[inline]
+fn decode_in_place(
+    conn: &mut Connection,
+    input: &mut Input<'_>,
+    now: Instant,
+    sink: &mut impl Sink,
+) -> Result<Next, Decoded> {
+    let mut next = match conn.poll_event(input, now) {
+        Ok(None) => return Err(Decoded::All),
+        Ok(Some(Event::Ping(_))) => return Err(Decoded::Pinged),
+        Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
+        Ok(Some(event)) => sink.on_event(event),
+        Err(error) => return Err(Decoded::Ended(Err(error.into()))),
+    };
+    while next == Next::Messages {
+        let Some(message) = conn.poll_message(input, now) else { break };
+        next = sink.on_event(Event::Message(message));
+    }
+    Ok(next)
+}
+
+/// How decoding came to a stop.
+pub(super) enum Decoded {
+    /// Nothing more can be understood without more bytes.
+    All,
+    /// The sink has what it wanted.
+    Stopped,
+    /// A pong is to be written before the next ping takes its place.
+    Pinged,
+    /// The connection is over.
+    Ended(Result<(), Error>),
+}
