@@ -96,6 +96,12 @@ impl Transmit {
         self.buffer.extend_from_slice(bytes.get(..len).unwrap_or(&[]));
     }
 
+    /// What is to be written next, if it lies in one piece: all of it but where a large payload waits.
+    #[inline]
+    pub(crate) fn contiguous(&self) -> Option<&[u8]> {
+        if self.large.is_empty() { self.buffer.get(self.buffer_sent..) } else { None }
+    }
+
     /// Fills `slices` with what is to be written next and gives how many were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;

@@ -198,6 +198,14 @@ impl Connection {
         self.transmit.slices(slices)
     }
 
+    /// The bytes to write next if they lie in one piece, which is the common case and the faster one;
+    /// `None` asks for [`poll_transmit`](Self::poll_transmit). Empty where there is nothing to write.
+    #[inline]
+    pub fn poll_transmit_contiguous(&mut self) -> Option<&[u8]> {
+        self.push_pending_pong();
+        self.transmit.contiguous()
+    }
+
     /// Takes note that the transport took `bytes` of what [`poll_transmit`](Self::poll_transmit)
     /// gave; 0 says that it takes nothing at the moment, which starts the clock of
     /// [`Settings::write_timeout`].

@@ -359,14 +359,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.conn.wants_transmit() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = self.conn.poll_transmit(&mut slices);
             let stream = Pin::new(&mut self.stream);
-            let written = match &slices[..filled] {
-                [] => break,
-                [slice] => stream.poll_write(cx, slice),
-                slices if stream.is_write_vectored() => stream.poll_write_vectored(cx, slices),
-                [slice, ..] => stream.poll_write(cx, slice),
+            let written = match self.conn.poll_transmit_contiguous() {
+                Some([]) => break,
+                Some(bytes) => stream.poll_write(cx, bytes),
+                None => Self::poll_write_slices(&mut self.conn, stream, cx),
             };
             match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -388,6 +385,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes headers and the large payloads between them with one call.
+    fn poll_write_slices(
+        conn: &mut Connection,
+        stream: Pin<&mut S>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = conn.poll_transmit(&mut slices);
+        match &slices[..filled] {
+            slices if stream.is_write_vectored() => stream.poll_write_vectored(cx, slices),
+            [slice, ..] => stream.poll_write(cx, slice),
+            [] => Poll::Ready(Ok(0)),
+        }
     }
 
     fn reclaim_buffer(&mut self) {
