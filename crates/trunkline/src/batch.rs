@@ -22,6 +22,13 @@ use trunkline_proto::{Message, Received};
 /// ```
 #[derive(Default)]
 pub struct Batch {
+    /// Behind one pointer, which passes from batch to batch of a thread.
+    filled: Option<Box<Storage>>,
+}
+
+/// What the messages of a batch are made of.
+#[derive(Default)]
+struct Storage {
     items: Vec<Item>,
     /// The payloads of small texts, one after the other.
     text: String,
@@ -31,10 +38,13 @@ pub struct Batch {
     whole: Vec<Message>,
 }
 
+static EMPTY: Storage =
+    Storage { items: Vec::new(), text: String::new(), binary: Vec::new(), whole: Vec::new() };
+
 thread_local! {
     /// The memory of the batch that was released last, for the next one that fills: between two
     /// messages an idle connection owns none, and a busy one need not ask the allocator for it.
-    static SPARE: Cell<Option<Batch>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Storage>>> = const { Cell::new(None) };
 }
 
 /// Memory that is kept for the next batch: that of an ordinary read, not of an exceptional one.
@@ -62,46 +72,53 @@ impl Batch {
 
     /// How many messages it holds.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.storage().items.len()
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.storage().items.is_empty()
     }
 
     /// The messages, in the order in which they came.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { batch: self, items: self.items.iter(), text_from: 0, binary_from: 0 }
+        let storage = self.storage();
+        Iter { storage, items: storage.items.iter(), text_from: 0, binary_from: 0 }
+    }
+
+    fn storage(&self) -> &Storage {
+        self.filled.as_deref().unwrap_or(&EMPTY)
     }
 
     /// Forgets the messages and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.items.clear();
-        self.text.clear();
-        self.binary.clear();
-        self.whole.clear();
+        if let Some(storage) = &mut self.filled {
+            storage.clear();
+        }
     }
 
     /// Forgets the messages and gives the memory back.
     pub(crate) fn release(&mut self) {
-        if self.items.capacity() == 0 {
-            return;
-        }
-        self.clear();
-        let released = std::mem::take(self);
-        if released.memory_bytes() <= SPARE_BYTES_MAX {
-            SPARE.set(Some(released));
+        if let Some(mut storage) = self.filled.take() {
+            storage.clear();
+            if storage.memory_bytes() <= SPARE_BYTES_MAX {
+                SPARE.set(Some(storage));
+            }
         }
     }
 
-    /// Takes memory for messages that are about to come.
-    pub(crate) fn prepare(&mut self) {
-        if self.items.capacity() == 0
-            && let Some(spare) = SPARE.take()
-        {
-            *self = spare;
-        }
+    #[inline]
+    pub(crate) fn push(&mut self, received: Received<'_>) {
+        self.filled.get_or_insert_with(|| SPARE.take().unwrap_or_default()).push(received);
+    }
+}
+
+impl Storage {
+    fn clear(&mut self) {
+        self.items.clear();
+        self.text.clear();
+        self.binary.clear();
+        self.whole.clear();
     }
 
     fn memory_bytes(&self) -> usize {
@@ -112,7 +129,7 @@ impl Batch {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, received: Received<'_>) {
+    fn push(&mut self, received: Received<'_>) {
         self.items.push(match received {
             Received::Text(text) => {
                 self.text.push_str(text);
@@ -146,9 +163,8 @@ impl<'a> IntoIterator for &'a Batch {
 }
 
 /// The messages of a [`Batch`]. Large ones are shared with it, small ones borrowed from it.
-#[derive(Debug)]
 pub struct Iter<'a> {
-    batch: &'a Batch,
+    storage: &'a Storage,
     items: std::slice::Iter<'a, Item>,
     text_from: usize,
     binary_from: usize,
@@ -163,13 +179,13 @@ impl<'a> Iterator for Iter<'a> {
         Some(match kind {
             ItemKind::Text => {
                 let from = std::mem::replace(&mut self.text_from, end);
-                Received::Text(&self.batch.text[from..end])
+                Received::Text(&self.storage.text[from..end])
             }
             ItemKind::Binary => {
                 let from = std::mem::replace(&mut self.binary_from, end);
-                Received::Binary(&self.batch.binary[from..end])
+                Received::Binary(&self.storage.binary[from..end])
             }
-            ItemKind::Whole => Received::Whole(self.batch.whole[end - 1].clone()),
+            ItemKind::Whole => Received::Whole(self.storage.whole[end - 1].clone()),
         })
     }
 
@@ -179,3 +195,9 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl ExactSizeIterator for Iter<'_> {}
+
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Iter({} messages)", self.len())
+    }
+}

@@ -32,7 +32,8 @@ thread_local! {
 pub(crate) fn take_read() -> BytesMut {
     let last = READ.take().and_then(|mut buffer| {
         buffer.clear();
-        buffer.try_reclaim(READ_BYTES).then_some(buffer)
+        let is_free = buffer.capacity() >= READ_BYTES || buffer.try_reclaim(READ_BYTES);
+        is_free.then_some(buffer)
     });
     last.unwrap_or_else(|| BytesMut::with_capacity(READ_BYTES))
 }

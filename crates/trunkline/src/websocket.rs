@@ -303,10 +303,6 @@ impl Sink for Fill<'_> {
     fn is_satisfied(&self) -> bool {
         !self.batch.is_empty()
     }
-
-    fn on_input(&mut self) {
-        self.batch.prepare();
-    }
 }
 
 pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(

@@ -20,9 +20,6 @@ pub(crate) trait Sink {
 
     /// Whether there is something to show for, so that no further read is needed.
     fn is_satisfied(&self) -> bool;
-
-    /// Input is about to be decoded.
-    fn on_input(&mut self) {}
 }
 
 /// What a [`Sink`] wants after an event.
@@ -71,31 +68,49 @@ impl Sink for Discard {
     }
 }
 
-/// Decodes `bytes` from the front into `sink`.
+/// Decodes `bytes` into `sink`, beginning at `from`, which is moved behind what has been taken.
 pub(super) fn decode(
     conn: &mut Connection,
     bytes: &mut BytesMut,
+    from: &mut usize,
     now: Instant,
     sink: &mut impl Sink,
 ) -> Decoded {
     loop {
-        let next = match conn.poll_shared(bytes, SHARED_FROM, now) {
-            Ok(Some(message)) => Ok(sink.on_event(Event::Message(Received::Whole(message)))),
-            Ok(None) => {
-                let mut input = Input::new(bytes);
-                let next = decode_in_place(conn, &mut input, now, sink);
-                let left = input.len();
-                bytes.advance(bytes.len() - left);
-                next
+        if let Some(shared) = decode_shared(conn, bytes, from, now) {
+            match shared {
+                Ok(message) => match sink.on_event(Event::Message(Received::Whole(message))) {
+                    Next::Any => continue,
+                    Next::Messages | Next::Nothing => return Decoded::Stopped,
+                },
+                Err(error) => return Decoded::Ended(Err(error)),
             }
-            Err(error) => Err(Decoded::Ended(Err(error.into()))),
-        };
+        }
+        let mut input = Input::new(bytes.get_mut(*from..).unwrap_or_default());
+        let unread = input.len();
+        let next = decode_in_place(conn, &mut input, now, sink);
+        *from += unread - input.len();
         match next {
             Ok(Next::Any) => {}
             Ok(Next::Messages | Next::Nothing) => return Decoded::Stopped,
             Err(decoded) => return decoded,
         }
     }
+}
+
+/// Takes a large message together with the buffer that it lies in.
+#[inline]
+fn decode_shared(
+    conn: &mut Connection,
+    bytes: &mut BytesMut,
+    from: &mut usize,
+    now: Instant,
+) -> Option<Result<Message, Error>> {
+    if bytes.len() - *from < SHARED_FROM {
+        return None;
+    }
+    bytes.advance(std::mem::take(from));
+    conn.poll_shared(bytes, SHARED_FROM, now).map_err(Error::from).transpose()
 }
 
 /// Decodes the next event, and the messages that follow it if the sink wants those.

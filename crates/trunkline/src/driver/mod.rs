@@ -18,8 +18,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::BytesMut;
 use bytes::buf::Limit;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
 
@@ -167,7 +167,9 @@ impl<S> Driver<S> {
 
     /// Decodes what is in the inbox.
     fn decode_inbox(&mut self, sink: &mut impl Sink) -> Decoded {
-        let decoded = decode(&mut self.conn, &mut self.inbox, self.now, sink);
+        let mut taken = 0;
+        let decoded = decode(&mut self.conn, &mut self.inbox, &mut taken, self.now, sink);
+        self.inbox.advance(taken);
         // Whoever waits now must not hold on to the memory of what has been taken.
         if self.inbox.is_empty() || matches!(decoded, Decoded::All) {
             self.inbox = BytesMut::from(&*self.inbox);
@@ -196,7 +198,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             // The end of a compressed message may bring out another chunk without a further byte.
             if !self.inbox.is_empty() || self.streamed {
-                sink.on_input();
                 match self.decode_inbox(sink) {
                     Decoded::Pinged => {
                         self.try_flush(cx);
@@ -278,16 +279,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.now = clock();
-        sink.on_input();
+        let mut taken = 0;
         let outcome = loop {
-            match decode(&mut self.conn, bytes, self.now, sink) {
+            match decode(&mut self.conn, bytes, &mut taken, self.now, sink) {
                 Decoded::Pinged => self.try_flush(cx),
                 Decoded::All | Decoded::Stopped => break None,
                 Decoded::Ended(outcome) => break Some(outcome),
             }
         };
         // Right-sized, and nothing at all if everything was taken.
-        self.inbox = BytesMut::from(&**bytes);
+        self.inbox = BytesMut::from(bytes.get(taken..).unwrap_or_default());
         if let Some(outcome) = outcome {
             self.end(outcome);
         }
