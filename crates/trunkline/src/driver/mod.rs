@@ -328,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.conn.is_above_high_water() { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
     }
 
-    /// Receives while the transport takes nothing, up to [`READ_AHEAD_BYTES`]. The peer may be waiting
+    /// Receives while the transport takes nothing, as far as [`Ahead`] has room. The peer may be waiting
     /// for us to read: two ends that both send can then go on, and pings are answered.
     fn read_ahead(&mut self, cx: &mut Context<'_>) {
         // Chunks go to whoever asked for them, not into a queue of messages.
