@@ -29,31 +29,42 @@
 //! altogether is given up on after a time that [`limits`] names too.
 //!
 //! # Features
+//! - `client` (default): [`connect`] and [`Connector`].
+//! - `server` (default): [`accept`] and [`Acceptor`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
+// What only the two roles use is there all the same, but nobody could reach it.
+#![cfg_attr(not(any(feature = "client", feature = "server")), allow(dead_code, unused_variables))]
 
 mod access;
 mod batch;
+#[cfg(feature = "client")]
 mod client;
 mod driver;
 mod error;
+#[cfg(feature = "client")]
 mod masks;
 mod scratch;
+#[cfg(feature = "server")]
 mod server;
 mod split;
 mod streaming;
 mod timer;
+mod transport;
 mod websocket;
 
 pub use batch::{Batch, Iter};
-pub use client::{ConnectError, Connector, connect_over};
+#[cfg(feature = "client")]
+pub use client::{ConnectError, Connector, connect, connect_over};
 pub use error::{Error, SendError, SendErrorKind};
+#[cfg(feature = "server")]
 pub use server::{AcceptError, Acceptor, Upgrade, accept};
 pub use split::{Reader, Writer};
 pub use streaming::{MessageReader, MessageWriter};
+pub use transport::Transport;
 pub use websocket::WebSocket;
 
 #[cfg(feature = "deflate")]

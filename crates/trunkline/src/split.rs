@@ -15,13 +15,14 @@ use crate::batch::Batch;
 use crate::driver::Driver;
 use crate::error::{Error, SendError};
 use crate::streaming::{MessageReader, MessageWriter};
+use crate::transport::Transport;
 use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
 
 /// The half of a [`WebSocket`] that receives.
 ///
 /// It answers pings, sees to the closing handshake and keeps the deadlines. If it is dropped, the
 /// [`Writer`] does so as far as it is used, and throws away what comes in.
-pub struct Reader<S> {
+pub struct Reader<S = Transport> {
     halves: Arc<Halves<S>>,
 }
 
@@ -29,7 +30,7 @@ pub struct Reader<S> {
 ///
 /// Unlike with a whole connection, nothing promises that what was fed is written before the next
 /// [`flush`](Self::flush) or [`send`](Self::send): end a row of [`feed`](Self::feed)s with one of them.
-pub struct Writer<S> {
+pub struct Writer<S = Transport> {
     halves: Arc<Halves<S>>,
 }
 

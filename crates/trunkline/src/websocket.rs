@@ -17,8 +17,9 @@ use crate::driver::{Driver, Next, Progress, Sink};
 use crate::error::{Error, SendError};
 use crate::split::{Reader, Writer, split};
 use crate::streaming::{MessageReader, MessageWriter};
+use crate::transport::Transport;
 
-/// A WebSocket connection over the stream `S`.
+/// A WebSocket connection over the stream `S`, which is [`Transport`] if the library has made it.
 ///
 /// Receiving answers pings, sees to the closing handshake, and writes what [`feed`](Self::feed)
 /// queued; sending does so as far as it has to wait. Nothing happens while no method is being
@@ -45,7 +46,7 @@ use crate::streaming::{MessageReader, MessageWriter};
 /// # Ok(()) }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
 /// ```
-pub struct WebSocket<S> {
+pub struct WebSocket<S = Transport> {
     // On the heap, so that it can be moved about, from one async function to the next, as a pointer:
     // each would otherwise keep room for it.
     driver: Box<Driver<S>>,

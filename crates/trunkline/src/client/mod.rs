@@ -1,4 +1,4 @@
-//! The client's side of the opening handshake, on a stream that has been connected already.
+//! The client's side: dialling, and the opening handshake.
 
 use std::fmt;
 use std::io;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 #[cfg(feature = "deflate")]
 use trunkline_proto::deflate::DeflateConfig;
@@ -18,10 +19,30 @@ use trunkline_proto::{Connection, Limit, Role};
 
 use crate::driver::Driver;
 use crate::masks::{SystemMasks, random};
+use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
 /// From the first byte of the handshake to its last, a refusal's body included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects to the server that `url` names, with the defaults of [`Connector`].
+///
+/// # Errors
+/// Why there is no connection.
+///
+/// # Cancel safety
+/// Dropping the future drops the stream.
+///
+/// # Examples
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut ws = trunkline::connect("ws://127.0.0.1:9001/chat").await?;
+/// ws.send("hello").await?;
+/// # Ok(()) }
+/// ```
+pub async fn connect(url: &str) -> Result<WebSocket, ConnectError> {
+    Connector::new().connect(url).await
+}
 
 /// Asks for a WebSocket over a connected stream, with the defaults of [`Connector`]. `url` names the
 /// host and the path to ask for; nothing is looked up or dialled.
@@ -138,6 +159,21 @@ impl Connector {
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
+    }
+
+    /// Connects to the server that `url` names.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn connect(&self, url: &str) -> Result<WebSocket, ConnectError> {
+        let parsed = Url::parse(url)?;
+        let host = parsed.host().trim_start_matches('[').trim_end_matches(']');
+        let tcp = TcpStream::connect((host, parsed.port())).await?;
+        tcp.set_nodelay(true)?;
+        self.connect_over(url, Transport::from(tcp)).await
     }
 
     /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;

@@ -1,0 +1,103 @@
+//! The stream under a [`WebSocket`](crate::WebSocket) that the library has dialled or accepted itself.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(any(feature = "client", feature = "server"))]
+use tokio::net::TcpStream;
+
+/// A stream that the library has dialled or accepted: TCP, and what may lie over it or in its place.
+///
+/// One type for all of them, so that a [`WebSocket`](crate::WebSocket) has one type however it came about.
+pub struct Transport(Inner);
+
+enum Inner {
+    #[cfg(any(feature = "client", feature = "server"))]
+    Tcp(TcpStream),
+    /// Without either feature there is nothing that could make a transport.
+    #[cfg(not(any(feature = "client", feature = "server")))]
+    Never(std::convert::Infallible),
+}
+
+impl Inner {
+    fn name(&self) -> &'static str {
+        match *self {
+            #[cfg(any(feature = "client", feature = "server"))]
+            Self::Tcp(_) => "Tcp",
+            #[cfg(not(any(feature = "client", feature = "server")))]
+            Self::Never(never) => match never {},
+        }
+    }
+}
+
+/// Calls a method of whichever stream it is.
+macro_rules! delegate {
+    ($transport:expr, $stream:ident => $call:expr) => {
+        match $transport {
+            #[cfg(any(feature = "client", feature = "server"))]
+            Inner::Tcp($stream) => $call,
+            #[cfg(not(any(feature = "client", feature = "server")))]
+            Inner::Never(never) => match *never {},
+        }
+    };
+}
+
+#[cfg(any(feature = "client", feature = "server"))]
+impl From<TcpStream> for Transport {
+    fn from(tcp: TcpStream) -> Self {
+        Self(Inner::Tcp(tcp))
+    }
+}
+
+impl AsyncRead for Transport {
+    #[inline]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Transport {
+    #[inline]
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        delegate!(&self.0, stream => stream.is_write_vectored())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Transport").field(&self.0.name()).finish()
+    }
+}
