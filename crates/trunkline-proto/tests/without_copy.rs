@@ -183,3 +183,45 @@ fn only_binary_messages_that_are_wanted_whole_are_filled() {
         }
     }
 }
+
+/// Room for a large message is made as its bytes come; for a peer that has sent one as large before, at
+/// once. So it can never be made to hold more than that peer has paid for in bytes.
+#[test]
+fn room_is_made_at_once_for_a_peer_that_has_filled_it_before() {
+    const WHOLE: usize = 2 << 20;
+    const FIRST: usize = 16 << 10;
+    for role in ROLES {
+        let mut conn = connection(role, generous);
+        for expected in [(64 << 10) - FIRST, 1 << 20] {
+            let whole = frame(role.peer(), 0x82, &vec![7; WHOLE]);
+            let header_bytes = whole.len() - WHOLE;
+            let (first, mut rest) = whole.split_at(header_bytes + FIRST);
+            let mut first = first.to_vec();
+            assert_eq!(conn.poll_event(&mut Input::new(&mut first), start()), Ok(None));
+            let mut rooms = Vec::new();
+            let message = loop {
+                let fill = |room: &mut bytes::buf::Limit<&mut Vec<u8>>| {
+                    rooms.push(room.remaining_mut());
+                    let (fits, later) = rest.split_at(rest.len().min(room.remaining_mut()));
+                    room.put_slice(fits);
+                    rest = later;
+                };
+                let (_, message) =
+                    conn.fill_payload(fill, start).expect("payload is all that comes");
+                if let Some(message) = message {
+                    break message;
+                }
+                if rest.len() < 64 << 10 {
+                    let mut rest = rest.to_vec();
+                    let event = conn.poll_event(&mut Input::new(&mut rest), start()).unwrap();
+                    let Some(Event::Message(message)) = event else {
+                        panic!("the message is whole")
+                    };
+                    break message.into_message();
+                }
+            };
+            assert_eq!(message, Message::Binary(vec![7; WHOLE].into()));
+            assert_eq!(rooms[0], expected);
+        }
+    }
+}

@@ -79,6 +79,8 @@ pub struct Connection {
     state: State,
     /// How much of the last input was left, because it was too short to be understood.
     left_bytes: usize,
+    /// The length of the last message that was read to where it belongs.
+    filled_bytes: usize,
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
     /// The message whose frames are coming in. Most messages are one whole small frame and never get here.
@@ -120,6 +122,7 @@ impl Connection {
             settings,
             state: State::Open,
             left_bytes: 0,
+            filled_bytes: 0,
             frame: None,
             assembler: None,
             transmit: Transmit::default(),

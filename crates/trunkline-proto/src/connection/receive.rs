@@ -149,7 +149,9 @@ impl Connection {
         input.take(header_len);
         if let Some(kind) = first {
             let begin = if self.streamed { Assembler::streamed } else { Assembler::whole };
-            self.assembler = Some(Box::new(begin(kind, header.rsv1, now)));
+            let mut message = begin(kind, header.rsv1, now);
+            message.earn(self.filled_bytes);
+            self.assembler = Some(Box::new(message));
         }
         if let (Some(message), true) = (&mut self.assembler, first.is_none() || !header.fin) {
             message.on_fragment(header.payload_len, &self.settings.limits)?;

@@ -22,7 +22,7 @@ const IN_PLACE_MAX: usize = 8 << 10;
 const FILL_FROM: u64 = 64 << 10;
 
 /// At most this much at a time, so that it is still in the cache when it is unmasked.
-const FILL_MAX: usize = 256 << 10;
+const FILL_MAX: usize = 1 << 20;
 
 /// FIN and the opcode of text and binary: the first byte of nearly every frame there is.
 const WHOLE_TEXT: u8 = 0x81;
@@ -156,6 +156,9 @@ impl Connection {
         self.frame = Some(frame).filter(|frame| frame.remaining > 0);
         let is_complete = self.frame.is_none() && frame.fin;
         let complete = if is_complete { self.assembler.take() } else { None };
+        if let Some(message) = &complete {
+            self.filled_bytes = message.len();
+        }
         Some((result, complete.and_then(|message| message.finish().ok())))
     }
 

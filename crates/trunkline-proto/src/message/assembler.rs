@@ -13,7 +13,8 @@ use crate::limits::{Limits, TINY_FRAGMENT_BYTES};
 use crate::message::utf8::InvalidUtf8;
 use crate::message::{Message, MessageKind, Utf8Stream};
 
-/// Reserved at once on the word of a header. More only once a quarter of it has come.
+/// Reserved at once on the word of a header. More only once a quarter of it has come, or for a peer that
+/// has kept its word: see [`Assembler::earn`].
 const RESERVE_ON_PROMISE: usize = 64 << 10;
 
 /// Text is unmasked, checked and copied in pieces of this size, which stay in the first-level cache.
@@ -27,6 +28,8 @@ pub(crate) struct Assembler {
     started: Instant,
     tiny_fragments: usize,
     empty_fragments: usize,
+    /// Bytes that may be reserved on the word of a header, because the peer has sent as many before.
+    earned: usize,
     utf8: Utf8Stream,
     body: Body,
 }
@@ -74,9 +77,16 @@ impl Assembler {
             started,
             tiny_fragments: 0,
             empty_fragments: 0,
+            earned: RESERVE_ON_PROMISE,
             utf8: Utf8Stream::default(),
             body,
         }
+    }
+
+    /// Allows as much to be reserved at once as an earlier message of this peer had: it has paid for it
+    /// with bytes, and holds them once at a time.
+    pub(crate) fn earn(&mut self, bytes: usize) {
+        self.earned = self.earned.max(bytes);
     }
 
     pub(crate) fn kind(&self) -> MessageKind {
@@ -194,7 +204,7 @@ impl Assembler {
     fn room(&self, arrived: usize, expected: u64, fin: bool) -> usize {
         let promised = usize::try_from(expected)
             .unwrap_or(usize::MAX)
-            .min(arrived.saturating_mul(4).max(RESERVE_ON_PROMISE));
+            .min(arrived.saturating_mul(4).max(self.earned));
         // Where more frames follow, doubling keeps a message of many short ones from being moved
         // once for each of them.
         if fin { promised } else { promised.max(self.len()) }

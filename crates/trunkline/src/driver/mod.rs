@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::buf::Limit;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
 
@@ -32,6 +32,10 @@ pub(crate) use decode::{Next, Sink};
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
 /// reach the default high-water mark.
 const SLICES: usize = 32;
+
+/// After a message that was read to where it belongs, the next one may well be as large. What comes with
+/// its header has to be copied, so that is kept small.
+const READ_BEFORE_FILL: usize = 16 << 10;
 
 /// Reads in one poll that bring nothing to show for. Then it is the turn of the clock and of other
 /// tasks, however much a peer has to say. Half the budget that tokio gives a task.
@@ -70,6 +74,8 @@ pub(crate) struct Driver<S> {
     now: Instant,
     /// The next message is received in chunks.
     streamed: bool,
+    /// The last message was read to where it belongs, so the next one may have to be too.
+    filled: bool,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
 }
@@ -93,6 +99,7 @@ impl<S> Driver<S> {
             timer: Timer::default(),
             now,
             streamed: false,
+            filled: false,
             unflushed: false,
         }
     }
@@ -243,7 +250,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let mut scratch = scratch::take_read();
         scratch.extend_from_slice(&self.inbox);
-        let read = pin!(self.stream.read_buf(&mut scratch)).poll(cx);
+        let room = if std::mem::take(&mut self.filled) { READ_BEFORE_FILL } else { usize::MAX };
+        let read = pin!(self.stream.read_buf(&mut (&mut scratch).limit(room))).poll(cx);
         let result = match read {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
             Poll::Ready(Ok(_)) => {
@@ -267,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let fill = |payload: &mut Limit<&mut Vec<u8>>| pin!(stream.read_buf(payload)).poll(cx);
         let (read, message) = self.conn.fill_payload(fill, clock)?;
         if let Some(message) = message {
+            self.filled = true;
             sink.on_event(Event::Message(Received::Whole(message)));
         }
         Some(match read {
