@@ -31,6 +31,7 @@
 //! # Features
 //! - `client` (default): [`connect`] and [`Connector`].
 //! - `server` (default): [`accept`] and [`Acceptor`].
+//! - `rustls` (default): `wss://` URLs, and [`tls`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 
@@ -53,6 +54,8 @@ mod server;
 mod split;
 mod streaming;
 mod timer;
+#[cfg(feature = "rustls")]
+pub mod tls;
 mod transport;
 mod websocket;
 

@@ -8,6 +8,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(any(feature = "client", feature = "server"))]
 use tokio::net::TcpStream;
+#[cfg(all(unix, any(feature = "client", feature = "server")))]
+use tokio::net::UnixStream;
+#[cfg(feature = "rustls")]
+use tokio_rustls::TlsStream;
 
 /// A stream that the library has dialled or accepted: TCP, and what may lie over it or in its place.
 ///
@@ -17,6 +21,11 @@ pub struct Transport(Inner);
 enum Inner {
     #[cfg(any(feature = "client", feature = "server"))]
     Tcp(TcpStream),
+    #[cfg(all(unix, any(feature = "client", feature = "server")))]
+    Unix(UnixStream),
+    /// Over any of the others; over TLS itself when a proxy is reached by TLS.
+    #[cfg(feature = "rustls")]
+    Tls(Box<TlsStream<Transport>>),
     /// Without either feature there is nothing that could make a transport.
     #[cfg(not(any(feature = "client", feature = "server")))]
     Never(std::convert::Infallible),
@@ -27,6 +36,10 @@ impl Inner {
         match *self {
             #[cfg(any(feature = "client", feature = "server"))]
             Self::Tcp(_) => "Tcp",
+            #[cfg(all(unix, any(feature = "client", feature = "server")))]
+            Self::Unix(_) => "Unix",
+            #[cfg(feature = "rustls")]
+            Self::Tls(_) => "Tls",
             #[cfg(not(any(feature = "client", feature = "server")))]
             Self::Never(never) => match never {},
         }
@@ -39,6 +52,10 @@ macro_rules! delegate {
         match $transport {
             #[cfg(any(feature = "client", feature = "server"))]
             Inner::Tcp($stream) => $call,
+            #[cfg(all(unix, any(feature = "client", feature = "server")))]
+            Inner::Unix($stream) => $call,
+            #[cfg(feature = "rustls")]
+            Inner::Tls($stream) => $call,
             #[cfg(not(any(feature = "client", feature = "server")))]
             Inner::Never(never) => match *never {},
         }
@@ -49,6 +66,20 @@ macro_rules! delegate {
 impl From<TcpStream> for Transport {
     fn from(tcp: TcpStream) -> Self {
         Self(Inner::Tcp(tcp))
+    }
+}
+
+#[cfg(all(unix, any(feature = "client", feature = "server")))]
+impl From<UnixStream> for Transport {
+    fn from(unix: UnixStream) -> Self {
+        Self(Inner::Unix(unix))
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl From<TlsStream<Self>> for Transport {
+    fn from(tls: TlsStream<Self>) -> Self {
+        Self(Inner::Tls(Box::new(tls)))
     }
 }
 

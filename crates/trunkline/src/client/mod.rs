@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "rustls")]
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -19,6 +21,8 @@ use trunkline_proto::{Connection, Limit, Role};
 
 use crate::driver::Driver;
 use crate::masks::{SystemMasks, random};
+#[cfg(feature = "rustls")]
+use crate::tls::{ClientTls, InvalidTls};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -45,7 +49,8 @@ pub async fn connect(url: &str) -> Result<WebSocket, ConnectError> {
 }
 
 /// Asks for a WebSocket over a connected stream, with the defaults of [`Connector`]. `url` names the
-/// host and the path to ask for; nothing is looked up or dialled.
+/// host and the path to ask for; nothing is looked up or dialled, and nothing encrypted: for `wss://`
+/// see [`Connector::connect_over_secured`].
 ///
 /// # Errors
 /// Why there is no connection.
@@ -87,6 +92,8 @@ pub struct Connector {
     config: Arc<ClientConfig>,
     settings: Arc<Settings>,
     handshake_timeout: Duration,
+    #[cfg(feature = "rustls")]
+    tls: ClientTls,
 }
 
 impl Default for Connector {
@@ -102,6 +109,8 @@ impl Connector {
             config: Arc::default(),
             settings: Arc::new(Settings::for_role(Role::Client)),
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            #[cfg(feature = "rustls")]
+            tls: ClientTls::new(),
         }
     }
 
@@ -154,6 +163,14 @@ impl Connector {
         self
     }
 
+    /// Whom to trust in `wss://`, and what to show. Default: whom the platform trusts, and nothing.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: impl Into<ClientTls>) -> Self {
+        self.tls = tls.into();
+        self
+    }
+
     /// How long the handshake may take. Default: 10 seconds.
     #[must_use]
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
@@ -169,18 +186,20 @@ impl Connector {
     /// # Cancel safety
     /// Dropping the future drops the stream.
     pub async fn connect(&self, url: &str) -> Result<WebSocket, ConnectError> {
-        let parsed = Url::parse(url)?;
-        let host = parsed.host().trim_start_matches('[').trim_end_matches(']');
-        let tcp = TcpStream::connect((host, parsed.port())).await?;
+        let url = Url::parse(url)?;
+        let tcp = TcpStream::connect((bare_host(&url), url.port())).await?;
         tcp.set_nodelay(true)?;
-        self.connect_over(url, Transport::from(tcp)).await
+        let transport = Transport::from(tcp);
+        let transport =
+            if url.is_secure() { self.secure(&url, transport).await? } else { transport };
+        self.shake_hands_in_time(&url, transport).await
     }
 
     /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;
-    /// nothing is looked up or dialled.
+    /// nothing is looked up or dialled, and nothing encrypted.
     ///
     /// # Errors
-    /// Why there is no connection.
+    /// Why there is no connection. A `wss://` URL is refused, as it promises what nobody has checked.
     ///
     /// # Cancel safety
     /// Dropping the future drops the stream.
@@ -189,7 +208,40 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url)?;
-        let mut handshake = ClientHandshake::new(&url, Arc::clone(&self.config), random())?;
+        if url.is_secure() {
+            return Err(ConnectError::NotSecured);
+        }
+        self.shake_hands_in_time(&url, stream).await
+    }
+
+    /// The same over a stream that is secured already: by TLS of the caller's own, in which the server has
+    /// proved to be the host that `url` names, or because nobody else can reach it. `url` may be `wss://`.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn connect_over_secured<S>(
+        &self,
+        url: &str,
+        stream: S,
+    ) -> Result<WebSocket<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.shake_hands_in_time(&Url::parse(url)?, stream).await
+    }
+
+    async fn shake_hands_in_time<S>(
+        &self,
+        url: &Url,
+        stream: S,
+    ) -> Result<WebSocket<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut handshake = ClientHandshake::new(url, Arc::clone(&self.config), random())?;
         // On the heap, so that a task that holds a connection is not as large as its handshake was.
         let connected = Box::pin(self.shake_hands(&mut handshake, stream));
         match timeout(self.handshake_timeout, connected).await {
@@ -200,6 +252,25 @@ impl Connector {
                 _ => ConnectError::Timeout,
             }),
         }
+    }
+
+    /// Puts TLS on `stream`.
+    #[cfg(feature = "rustls")]
+    async fn secure(&self, url: &Url, stream: Transport) -> Result<Transport, ConnectError> {
+        let name = ServerName::try_from(bare_host(url).to_owned());
+        let name = name.map_err(|_| ConnectError::Url(InvalidUrl::Host))?;
+        let connector = tokio_rustls::TlsConnector::from(self.tls.config().await?);
+        // On the heap, so that a task that holds a connection is not as large as its handshake was.
+        let connected = Box::pin(connector.connect(name, stream));
+        match timeout(self.handshake_timeout, connected).await {
+            Ok(tls) => Ok(Transport::from(tokio_rustls::TlsStream::from(tls?))),
+            Err(_) => Err(ConnectError::Timeout),
+        }
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    async fn secure(&self, _: &Url, _: Transport) -> Result<Transport, ConnectError> {
+        Err(ConnectError::WithoutTls)
     }
 
     async fn shake_hands<S>(
@@ -237,12 +308,25 @@ impl Connector {
     }
 }
 
+/// The host as the DNS and certificates write it: an IPv6 address without its brackets.
+fn bare_host(url: &Url) -> &str {
+    url.host().trim_start_matches('[').trim_end_matches(']')
+}
+
 /// Why a client has no connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL is not one of a WebSocket.
     Url(InvalidUrl),
+    /// The URL says `wss://`, and the stream that it was to go over was not said to be secured.
+    NotSecured,
+    /// The URL says `wss://`, and the library was built without TLS.
+    #[cfg(not(feature = "rustls"))]
+    WithoutTls,
+    /// There is no configuration for TLS.
+    #[cfg(feature = "rustls")]
+    Tls(InvalidTls),
     /// A header of the configuration cannot be sent.
     Header(InvalidHeader),
     /// The server did not switch to WebSocket; where it answered something else, the answer is in there.
@@ -257,6 +341,14 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Url(_) => "URL cannot be connected to",
+            Self::NotSecured => {
+                "wss:// over a stream that may not be encrypted: if it is, say so with \
+                 `connect_over_secured`"
+            }
+            #[cfg(not(feature = "rustls"))]
+            Self::WithoutTls => "wss:// needs the feature `rustls` of trunkline",
+            #[cfg(feature = "rustls")]
+            Self::Tls(_) => "TLS is not configured",
             Self::Header(_) => "header of the request cannot be sent",
             Self::Handshake(_) => "server did not switch to WebSocket",
             Self::Timeout => "handshake took longer than handshake_timeout",
@@ -272,7 +364,11 @@ impl std::error::Error for ConnectError {
             Self::Header(error) => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Io(error) => Some(error),
-            Self::Timeout => None,
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => Some(error),
+            #[cfg(not(feature = "rustls"))]
+            Self::WithoutTls => None,
+            Self::Timeout | Self::NotSecured => None,
         }
     }
 }
@@ -280,6 +376,13 @@ impl std::error::Error for ConnectError {
 impl From<InvalidUrl> for ConnectError {
     fn from(error: InvalidUrl) -> Self {
         Self::Url(error)
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl From<InvalidTls> for ConnectError {
+    fn from(error: InvalidTls) -> Self {
+        Self::Tls(error)
     }
 }
 

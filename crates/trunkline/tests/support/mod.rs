@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod certificates;
 pub mod pipe;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use trunkline::handshake::{Acceptance, ServerConfig, ServerHandshake};
 use trunkline::limits::Settings;
+use trunkline::tls::rustls::ServerConfig as ServerTlsConfig;
 use trunkline::{
     Acceptor, Batch, CloseCode, CloseInfo, Connector, Error, Limit, Message, MessageKind,
     MessageReader, MessageWriter, Outgoing, Reader, Role, SendError, WebSocket, Writer,
@@ -341,4 +343,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ours<S> {
             Self::Halves(reader, _) => reader.close_info(),
         }
     }
+}
+
+/// Starts a server that speaks TLS with `config` and echoes each connection until it is closed.
+pub async fn tls_echo(config: Arc<ServerTlsConfig>) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(config);
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Ok(tls) = acceptor.accept(tcp).await else { continue };
+            let Ok(mut ws) = trunkline::accept(tls).await else { continue };
+            while let Ok(Some(message)) = ws.recv().await {
+                if ws.send(message).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    address
 }
