@@ -1,0 +1,237 @@
+//! [`Acceptor`]: the server's side of the opening handshake, on a stream that has been accepted already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+#[cfg(feature = "deflate")]
+use trunkline_proto::deflate::DeflateConfig;
+use trunkline_proto::handshake::{
+    Agreement, OriginPolicy, Refusal, ServerConfig, ServerHandshake, Subprotocols,
+};
+use trunkline_proto::limits::Settings;
+use trunkline_proto::{Connection, Limit, Role};
+
+use super::error::AcceptError;
+use super::upgrade::{Pending, Upgrade, refuse};
+use crate::driver::Driver;
+use crate::websocket::WebSocket;
+
+/// From the first byte of the handshake to its last, whatever the progress: three round trips take
+/// less than two seconds by satellite.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Accepts a WebSocket on a stream, with the defaults of [`Acceptor`].
+///
+/// # Errors
+/// Why there is no connection. The peer has been told where it could be.
+///
+/// # Cancel safety
+/// Dropping the future drops the stream.
+///
+/// # Examples
+/// See [`WebSocket`].
+pub async fn accept<S>(stream: S) -> Result<WebSocket<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Acceptor::new().accept(stream).await
+}
+
+/// How a server accepts connections. Cloning it is cheap: make one and share it.
+///
+/// By default: pages of the same origin and programs without one, no subprotocol, no compression,
+/// messages up to 1 MiB, 10 seconds for the handshake, and a ping after 20 seconds of silence.
+///
+/// ```
+/// use trunkline::{Acceptor, handshake::{OriginPolicy, Subprotocols}};
+///
+/// let acceptor = Acceptor::new()
+///     .with_origin(OriginPolicy::list(["https://app.example.com"])?)
+///     .with_subprotocols(Subprotocols::new(["chat.v2", "chat.v1"])?)
+///     .with_message_bytes(64 << 10);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    config: Arc<ServerConfig>,
+    settings: Arc<Settings>,
+    handshake_timeout: Duration,
+}
+
+impl Default for Acceptor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Acceptor {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            config: Arc::default(),
+            settings: Arc::new(Settings::for_role(Role::Server)),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+        }
+    }
+
+    /// Everything about the handshake at once.
+    #[must_use]
+    pub fn with_config(mut self, config: ServerConfig) -> Self {
+        self.config = Arc::new(config);
+        self
+    }
+
+    /// Limits and deadlines of the connections.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = Arc::new(settings);
+        self
+    }
+
+    /// Bytes that a message may have, after inflation. Default: 1 MiB.
+    #[must_use]
+    pub fn with_message_bytes(mut self, max: usize) -> Self {
+        Arc::make_mut(&mut self.settings).limits.message_bytes = Limit::at_most(max);
+        self
+    }
+
+    /// Which web pages may connect. Default: those of the same origin.
+    #[must_use]
+    pub fn with_origin(mut self, policy: OriginPolicy) -> Self {
+        Arc::make_mut(&mut self.config).origin = policy;
+        self
+    }
+
+    /// The subprotocols that the server speaks, the best first. Default: none.
+    #[must_use]
+    pub fn with_subprotocols(mut self, subprotocols: Subprotocols) -> Self {
+        Arc::make_mut(&mut self.config).subprotocols = subprotocols;
+        self
+    }
+
+    /// Compresses messages with clients that offer it. Default: not, for it costs memory and time,
+    /// and leaks the length of secrets that stand next to what an attacker can choose.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_compression(mut self, config: DeflateConfig) -> Self {
+        Arc::make_mut(&mut self.config).deflate = Some(config);
+        self
+    }
+
+    /// How long the handshake may take, from its first byte to its last. Default: 10 seconds.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Accepts a WebSocket on a stream, or refuses it with an answer that says why.
+    ///
+    /// # Errors
+    /// Why there is no connection. The peer has been told where it could be.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn accept<S>(&self, stream: S) -> Result<WebSocket<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.read_request(stream).await?.accept().await
+    }
+
+    /// Reads and judges a request, and leaves the decision to the caller, who may take the time it
+    /// needs: the deadline is for the peer.
+    ///
+    /// # Errors
+    /// Why there is no request to decide on. The peer has been told where it could be.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn read_request<S>(&self, stream: S) -> Result<Upgrade<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.read_request_after(&[], stream).await
+    }
+
+    /// The same for a stream of which the bytes `read` have been read already, by a server that
+    /// answers other requests on the same port.
+    ///
+    /// # Errors
+    /// Why there is no request to decide on. The peer has been told where it could be.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn read_request_after<S>(
+        &self,
+        read: &[u8],
+        stream: S,
+    ) -> Result<Upgrade<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        // On the heap, so that a task that holds a connection is not as large as its handshake was.
+        Box::pin(self.read_request_unboxed(read, stream)).await
+    }
+
+    async fn read_request_unboxed<S>(
+        &self,
+        read: &[u8],
+        mut stream: S,
+    ) -> Result<Upgrade<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let deadline = Instant::now() + self.handshake_timeout;
+        let mut handshake = ServerHandshake::new(Arc::clone(&self.config));
+        let mut buffer = [0; 2048];
+        let mut input = read;
+        loop {
+            match handshake.handle_input(input) {
+                Ok(progress) => {
+                    if let Some(request) = progress.done {
+                        let early = input[progress.taken..].to_vec();
+                        let acceptor = self.clone();
+                        return Ok(Upgrade::new(Pending {
+                            stream,
+                            handshake,
+                            request,
+                            early,
+                            acceptor,
+                        }));
+                    }
+                }
+                Err(refusal) => {
+                    refuse(&mut stream, &refusal).await?;
+                    return Err(AcceptError::Refused(refusal));
+                }
+            }
+            let Ok(read) = timeout_at(deadline, stream.read(&mut buffer)).await else {
+                refuse(&mut stream, &Refusal::timeout()).await?;
+                return Err(AcceptError::Timeout);
+            };
+            input = &buffer[..read?];
+            if input.is_empty() {
+                return Err(AcceptError::Disconnected);
+            }
+        }
+    }
+
+    pub(super) fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
+    }
+
+    /// The connection that was agreed on; `early` came behind the request.
+    pub(crate) fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
+        let now = Instant::now().into_std();
+        let connection = Connection::server(Arc::clone(&self.settings), now);
+        #[cfg(feature = "deflate")]
+        let connection = match (&self.config.deflate, agreement.deflate) {
+            (Some(config), Some(params)) => connection.with_deflate(config, params),
+            _ => connection,
+        };
+        WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now))
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Upgrade`]: a request that awaits a decision.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use trunkline_proto::handshake::{Acceptance, Refusal, Request, ServerHandshake};
+
+use super::acceptor::Acceptor;
+use super::error::AcceptError;
+use crate::websocket::WebSocket;
+
+/// After a refusal, how long the peer has to take note and hang up, and how much of what it still
+/// sends is thrown away meanwhile. Closing at once could take the answer down with it.
+const REFUSAL_LINGER: Duration = Duration::from_secs(1);
+const REFUSAL_DRAIN_BYTES: u64 = 64 << 10;
+
+/// A request for a connection that awaits a decision. Dropping it hangs up.
+///
+/// ```
+/// # use trunkline::{Acceptor, AcceptError, WebSocket, handshake::{Acceptance, Refusal}};
+/// # use tokio::net::TcpStream;
+/// # async fn serve(acceptor: Acceptor, tcp: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
+/// let upgrade = acceptor.read_request(tcp).await?;
+/// if upgrade.request().path() != "/chat" {
+///     let refusal = Refusal::new(404, "no such room").expect("404 refuses");
+///     return Err(upgrade.refuse(refusal).await);
+/// }
+/// upgrade.accept_with(&Acceptance::new()).await
+/// # }
+/// ```
+pub struct Upgrade<S>(Box<Pending<S>>);
+
+/// On the heap, as it is passed from one async function to the next, and each keeps room for it.
+pub(super) struct Pending<S> {
+    pub(super) stream: S,
+    pub(super) handshake: ServerHandshake,
+    pub(super) request: Request,
+    /// What the client sent behind its request, without waiting for the answer.
+    pub(super) early: Vec<u8>,
+    pub(super) acceptor: Acceptor,
+}
+
+impl<S> Upgrade<S> {
+    pub(super) fn new(pending: Pending<S>) -> Self {
+        Self(Box::new(pending))
+    }
+
+    /// What the client asks for.
+    pub fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// The stream that the request came on.
+    pub fn stream(&self) -> &S {
+        &self.0.stream
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
+    /// Accepts as the [`Acceptor`] is configured to.
+    ///
+    /// # Errors
+    /// If the answer could not be written.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn accept(self) -> Result<WebSocket<S>, AcceptError> {
+        self.accept_with(&Acceptance::new()).await
+    }
+
+    /// Accepts with a subprotocol of the caller's choice, or with further headers in the answer.
+    ///
+    /// # Errors
+    /// If the answer could not be written, or must not be: then the client is told 500.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn accept_with(self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
+        Box::pin(self.0.accept(acceptance)).await
+    }
+
+    /// Refuses, and gives the refusal back as the error that it is to whoever wanted a connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream; the answer may have been written in part.
+    pub async fn refuse(mut self, refusal: Refusal) -> AcceptError {
+        match Box::pin(refuse(&mut self.0.stream, &refusal)).await {
+            Ok(()) => AcceptError::Refused(refusal),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
+    async fn accept(mut self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
+        let (response, agreement) = match self.handshake.accept(&self.request, acceptance) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                refuse(&mut self.stream, &error.refusal()).await?;
+                return Err(AcceptError::Acceptance(error));
+            }
+        };
+        let written = async {
+            self.stream.write_all(&response).await?;
+            self.stream.flush().await
+        };
+        timeout(self.acceptor.handshake_timeout(), written)
+            .await
+            .map_err(|_| AcceptError::Timeout)??;
+        Ok(self.acceptor.open(agreement, self.stream, self.early))
+    }
+}
+
+impl<S> fmt::Debug for Upgrade<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade").field("request", self.request()).finish_non_exhaustive()
+    }
+}
+
+/// Writes a refusal and ends the transport; what the client sent behind its request is not read as
+/// anything (RFC 9112 §9.6).
+pub(super) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    refusal: &Refusal,
+) -> io::Result<()> {
+    let said = async {
+        stream.write_all(&refusal.encode()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(REFUSAL_DRAIN_BYTES), &mut tokio::io::sink()).await
+    };
+    match timeout(REFUSAL_LINGER, said).await {
+        Ok(Err(error)) if error.kind() != io::ErrorKind::ConnectionReset => Err(error),
+        _ => Ok(()),
+    }
+}
