@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, OwnedDriver};
 
 /// Which half waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +14,7 @@ pub(crate) enum Half {
 
 /// A driver that two halves share. The lock is held for one poll, never while either waits.
 pub(crate) struct Shared<S> {
-    driver: Mutex<Box<Driver<S>>>,
+    driver: Mutex<OwnedDriver<S>>,
     waiting: Arc<Waiting>,
     /// Wakes whichever half waits: the stream and the timer know one task only.
     waker: Waker,
@@ -56,13 +56,13 @@ impl Wake for Waiting {
 }
 
 impl<S> Shared<S> {
-    pub(crate) fn new(driver: Box<Driver<S>>) -> Self {
+    pub(crate) fn new(driver: OwnedDriver<S>) -> Self {
         let waiting = Arc::new(Waiting::default());
         let waker = Waker::from(Arc::clone(&waiting));
         Self { driver: Mutex::new(driver), waiting, waker }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Box<Driver<S>>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, OwnedDriver<S>> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,7 +93,7 @@ impl<S> Shared<S> {
         result
     }
 
-    pub(crate) fn into_driver(self) -> Box<Driver<S>> {
+    pub(crate) fn into_driver(self) -> OwnedDriver<S> {
         self.driver.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -53,6 +53,8 @@ mod scratch;
 mod server;
 mod split;
 mod streaming;
+#[cfg(feature = "server")]
+mod tether;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
@@ -64,7 +66,10 @@ pub use batch::{Batch, Iter};
 pub use client::{ConnectError, Connector, connect, connect_over};
 pub use error::{Error, SendError, SendErrorKind};
 #[cfg(feature = "server")]
-pub use server::{AcceptError, Acceptor, Upgrade, accept};
+pub use server::{
+    AcceptError, Acceptor, Drain, Drained, Incoming, Listener, Outcome, Server, ServerCounts,
+    ServerHandle, Upgrade, accept,
+};
 pub use split::{Reader, Writer};
 pub use streaming::{MessageReader, MessageWriter};
 pub use transport::Transport;

@@ -12,7 +12,7 @@ use trunkline_proto::{CloseCode, CloseInfo, Message, MessageKind, Outgoing};
 
 use crate::access::{Access, Half, Shared};
 use crate::batch::Batch;
-use crate::driver::Driver;
+use crate::driver::{Driver, OwnedDriver};
 use crate::error::{Error, SendError};
 use crate::streaming::{MessageReader, MessageWriter};
 use crate::transport::Transport;
@@ -41,7 +41,7 @@ struct Halves<S> {
     reader_is_gone: AtomicBool,
 }
 
-pub(crate) fn split<S>(driver: Box<Driver<S>>) -> (Reader<S>, Writer<S>) {
+pub(crate) fn split<S>(driver: OwnedDriver<S>) -> (Reader<S>, Writer<S>) {
     let subprotocol = driver.subprotocol().map(Into::into);
     let shared = Shared::new(driver);
     let halves = Arc::new(Halves { shared, subprotocol, reader_is_gone: AtomicBool::new(false) });

@@ -13,10 +13,12 @@ use trunkline_proto::{
 
 use crate::access::Access;
 use crate::batch::Batch;
-use crate::driver::{Driver, Next, Progress, Sink};
+use crate::driver::{Driver, Next, OwnedDriver, Progress, Sink};
 use crate::error::{Error, SendError};
 use crate::split::{Reader, Writer, split};
 use crate::streaming::{MessageReader, MessageWriter};
+#[cfg(feature = "server")]
+use crate::tether::ConnectionEnd;
 use crate::transport::Transport;
 
 /// A WebSocket connection over the stream `S`, which is [`Transport`] if the library has made it.
@@ -47,18 +49,22 @@ use crate::transport::Transport;
 /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
 /// ```
 pub struct WebSocket<S = Transport> {
-    // On the heap, so that it can be moved about, from one async function to the next, as a pointer:
-    // each would otherwise keep room for it.
-    driver: Box<Driver<S>>,
+    driver: OwnedDriver<S>,
 }
 
 impl<S> WebSocket<S> {
     pub(crate) fn new(driver: Driver<S>) -> Self {
-        Self::from_driver(Box::new(driver))
+        Self::from_driver(driver.into())
     }
 
-    pub(crate) fn from_driver(driver: Box<Driver<S>>) -> Self {
+    pub(crate) fn from_driver(driver: OwnedDriver<S>) -> Self {
         Self { driver }
+    }
+
+    /// Ties the connection to the server that accepted it.
+    #[cfg(feature = "server")]
+    pub(crate) fn tie(&mut self, tether: ConnectionEnd<S>) {
+        self.driver.tie(tether);
     }
 
     /// The subprotocol that both sides agreed on, if any.

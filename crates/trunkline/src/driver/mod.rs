@@ -11,6 +11,8 @@
 
 mod decode;
 mod ending;
+mod orders;
+mod owned;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -25,9 +27,12 @@ use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received
 
 use crate::error::Error;
 use crate::scratch;
+#[cfg(feature = "server")]
+use crate::tether::ConnectionEnd;
 use crate::timer::Timer;
 use decode::{Ahead, Decoded, decode};
 pub(crate) use decode::{Next, Sink};
+pub(crate) use owned::OwnedDriver;
 
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
 /// reach the default high-water mark.
@@ -78,6 +83,9 @@ pub(crate) struct Driver<S> {
     filled: bool,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
+    /// To the server that accepted the connection, if one did.
+    #[cfg(feature = "server")]
+    tether: Option<ConnectionEnd<S>>,
 }
 
 impl<S> Driver<S> {
@@ -101,6 +109,8 @@ impl<S> Driver<S> {
             streamed: false,
             filled: false,
             unflushed: false,
+            #[cfg(feature = "server")]
+            tether: None,
         }
     }
 
@@ -196,12 +206,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         sink: &mut impl Sink,
     ) -> Poll<Result<Progress, Error>> {
         let mut reads = 0;
+        self.obey();
         loop {
             if sink.is_satisfied() {
                 return Poll::Ready(Ok(Progress::Satisfied));
             }
             if !self.is_running() {
-                return self.poll_end(cx);
+                match self.poll_end(cx) {
+                    Poll::Pending if self.poll_order(cx) => continue,
+                    polled => return polled,
+                }
             }
             // The end of a compressed message may bring out another chunk without a further byte.
             if !self.inbox.is_empty() || self.streamed {
@@ -232,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Ok(())) => reads += 1,
                 Poll::Ready(Err(error)) => self.end(Err(error)),
                 Poll::Pending => {
-                    if self.poll_deadline(cx) {
+                    if self.poll_deadline(cx) || self.poll_order(cx) {
                         continue;
                     }
                     return Poll::Pending;
@@ -317,12 +331,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ready once the transport has taken everything that waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.obey();
         loop {
             match self.poll_write(cx) {
                 Poll::Ready(written) => return Poll::Ready(written.map_err(disconnected_or)),
                 Poll::Pending => self.read_ahead(cx),
             }
-            let acted = self.poll_deadline(cx);
+            let acted = self.poll_deadline(cx) || self.poll_order(cx);
             match &self.phase {
                 Phase::Ending { outcome: Err(error), .. } => return Poll::Ready(Err(again(error))),
                 Phase::Ended => return Poll::Ready(Err(Error::Disconnected)),

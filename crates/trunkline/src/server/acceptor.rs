@@ -1,5 +1,7 @@
 //! [`Acceptor`]: the server's side of the opening handshake, on a stream that has been accepted already.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +15,11 @@ use trunkline_proto::handshake::{
 use trunkline_proto::limits::Settings;
 use trunkline_proto::{Connection, Limit, Role};
 
+use super::connection::unless_ordered;
 use super::error::AcceptError;
-use super::upgrade::{Pending, Upgrade, refuse};
+use super::upgrade::{Upgrade, refuse};
 use crate::driver::Driver;
+use crate::tether::ConnectionEnd;
 use crate::websocket::WebSocket;
 
 /// From the first byte of the handshake to its last, whatever the progress: three round trips take
@@ -172,19 +176,36 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let deadline = self.handshake_deadline();
         // On the heap, so that a task that holds a connection is not as large as its handshake was.
-        Box::pin(self.read_request_unboxed(read, stream)).await
+        Box::pin(self.read_request_until(deadline, read, stream, None)).await
     }
 
-    async fn read_request_unboxed<S>(
+    /// The same for a server that accepts streams itself.
+    pub(super) async fn read_request_hosted<S>(
         &self,
-        read: &[u8],
-        mut stream: S,
+        stream: S,
+        hosted: Hosted<S>,
     ) -> Result<Upgrade<S>, AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let deadline = Instant::now() + self.handshake_timeout;
+        let Hosted { deadline, peer_addr, tether } = hosted;
+        let mut upgrade = self.read_request_until(deadline, &[], stream, Some(&tether)).await?;
+        upgrade.host(peer_addr, tether);
+        Ok(upgrade)
+    }
+
+    async fn read_request_until<S>(
+        &self,
+        deadline: Instant,
+        read: &[u8],
+        mut stream: S,
+        tether: Option<&ConnectionEnd<S>>,
+    ) -> Result<Upgrade<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut handshake = ServerHandshake::new(Arc::clone(&self.config));
         let mut buffer = [0; 2048];
         let mut input = read;
@@ -193,14 +214,7 @@ impl Acceptor {
                 Ok(progress) => {
                     if let Some(request) = progress.done {
                         let early = input[progress.taken..].to_vec();
-                        let acceptor = self.clone();
-                        return Ok(Upgrade::new(Pending {
-                            stream,
-                            handshake,
-                            request,
-                            early,
-                            acceptor,
-                        }));
+                        return Ok(Upgrade::new(stream, handshake, request, early, self.clone()));
                     }
                 }
                 Err(refusal) => {
@@ -208,9 +222,16 @@ impl Acceptor {
                     return Err(AcceptError::Refused(refusal));
                 }
             }
-            let Ok(read) = timeout_at(deadline, stream.read(&mut buffer)).await else {
+            let Ok(read) =
+                timeout_at(deadline, read_unless_ordered(&mut stream, &mut buffer, tether)).await
+            else {
                 refuse(&mut stream, &Refusal::timeout()).await?;
                 return Err(AcceptError::Timeout);
+            };
+            let Some(read) = read else {
+                let refusal = Refusal::unavailable();
+                refuse(&mut stream, &refusal).await?;
+                return Err(AcceptError::Refused(refusal));
             };
             input = &buffer[..read?];
             if input.is_empty() {
@@ -223,6 +244,11 @@ impl Acceptor {
         self.handshake_timeout
     }
 
+    /// When a handshake that begins now has to be over.
+    pub(super) fn handshake_deadline(&self) -> Instant {
+        later(Instant::now(), self.handshake_timeout)
+    }
+
     /// The connection that was agreed on; `early` came behind the request.
     pub(crate) fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
         let now = Instant::now().into_std();
@@ -233,5 +259,31 @@ impl Acceptor {
             _ => connection,
         };
         WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now))
+    }
+}
+
+/// `time` and `duration` after it: far off, where nobody would live to see the end of it.
+pub(super) fn later(time: Instant, duration: Duration) -> Instant {
+    const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    time + duration.min(A_YEAR)
+}
+
+/// What a server that accepts streams itself knows of one of them.
+pub(super) struct Hosted<S> {
+    /// The end of the handshake, which may have begun with TLS.
+    pub(super) deadline: Instant,
+    pub(super) peer_addr: Option<SocketAddr>,
+    pub(super) tether: ConnectionEnd<S>,
+}
+
+/// `None` if the server that accepted the stream is to stop.
+async fn read_unless_ordered<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut [u8],
+    tether: Option<&ConnectionEnd<S>>,
+) -> Option<io::Result<usize>> {
+    match tether {
+        None => Some(stream.read(buffer).await),
+        Some(tether) => unless_ordered(tether, stream.read(buffer)).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -10,6 +11,8 @@ use trunkline_proto::handshake::{Acceptance, Refusal, Request, ServerHandshake};
 
 use super::acceptor::Acceptor;
 use super::error::AcceptError;
+use crate::tether::ConnectionEnd;
+use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
 /// After a refusal, how long the peer has to take note and hang up, and how much of what it still
@@ -31,21 +34,37 @@ const REFUSAL_DRAIN_BYTES: u64 = 64 << 10;
 /// upgrade.accept_with(&Acceptance::new()).await
 /// # }
 /// ```
-pub struct Upgrade<S>(Box<Pending<S>>);
+pub struct Upgrade<S = Transport>(Box<Pending<S>>);
 
 /// On the heap, as it is passed from one async function to the next, and each keeps room for it.
-pub(super) struct Pending<S> {
-    pub(super) stream: S,
-    pub(super) handshake: ServerHandshake,
-    pub(super) request: Request,
+struct Pending<S> {
+    stream: S,
+    handshake: ServerHandshake,
+    request: Request,
     /// What the client sent behind its request, without waiting for the answer.
-    pub(super) early: Vec<u8>,
-    pub(super) acceptor: Acceptor,
+    early: Vec<u8>,
+    acceptor: Acceptor,
+    peer_addr: Option<SocketAddr>,
+    /// To the server that accepted the stream, if one did.
+    tether: Option<ConnectionEnd<S>>,
 }
 
 impl<S> Upgrade<S> {
-    pub(super) fn new(pending: Pending<S>) -> Self {
-        Self(Box::new(pending))
+    pub(super) fn new(
+        stream: S,
+        handshake: ServerHandshake,
+        request: Request,
+        early: Vec<u8>,
+        acceptor: Acceptor,
+    ) -> Self {
+        let (peer_addr, tether) = (None, None);
+        Self(Box::new(Pending { stream, handshake, request, early, acceptor, peer_addr, tether }))
+    }
+
+    /// Says where it comes from, and ties it to the server that accepted it.
+    pub(super) fn host(&mut self, peer_addr: Option<SocketAddr>, tether: ConnectionEnd<S>) {
+        self.0.peer_addr = peer_addr;
+        self.0.tether = Some(tether);
     }
 
     /// What the client asks for.
@@ -56,6 +75,12 @@ impl<S> Upgrade<S> {
     /// The stream that the request came on.
     pub fn stream(&self) -> &S {
         &self.0.stream
+    }
+
+    /// Where it comes from, if a [`Server`](crate::Server) has accepted it, and not on a Unix socket.
+    /// Behind a proxy it is the proxy.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr
     }
 }
 
@@ -79,7 +104,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// # Cancel safety
     /// Dropping the future drops the stream.
     pub async fn accept_with(self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
-        Box::pin(self.0.accept(acceptance)).await
+        Box::pin(self.0.accept(acceptance)).await.map(|(ws, _)| ws)
+    }
+
+    pub(super) async fn accept_keeping_request(
+        self,
+    ) -> Result<(WebSocket<S>, Request), AcceptError> {
+        Box::pin(self.0.accept(&Acceptance::new())).await
     }
 
     /// Refuses, and gives the refusal back as the error that it is to whoever wanted a connection.
@@ -95,7 +126,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
-    async fn accept(mut self, acceptance: &Acceptance) -> Result<WebSocket<S>, AcceptError> {
+    async fn accept(
+        mut self,
+        acceptance: &Acceptance,
+    ) -> Result<(WebSocket<S>, Request), AcceptError> {
         let (response, agreement) = match self.handshake.accept(&self.request, acceptance) {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -110,7 +144,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
         timeout(self.acceptor.handshake_timeout(), written)
             .await
             .map_err(|_| AcceptError::Timeout)??;
-        Ok(self.acceptor.open(agreement, self.stream, self.early))
+        let mut ws = self.acceptor.open(agreement, self.stream, self.early);
+        if let Some(tether) = self.tether {
+            ws.tie(tether);
+        }
+        Ok((ws, self.request))
     }
 }
 

@@ -1,0 +1,183 @@
+//! What ties a connection to the server that accepted it.
+//!
+//! A handler owns its connection: it moves it to another task, splits it, drops it. Still the server has
+//! to close it when it drains, and to say why when the handler panics. So each holds an end of a tether:
+//!
+//! ```text
+//!   ServerEnd ── an order: close, or cut ──▶ ConnectionEnd, in the driver
+//!             ◀── the driver itself, once nobody owns the connection any more
+//! ```
+//!
+//! An order is a flag, looked at in each poll, and a waker: whoever waits in `recv` or `send` is woken,
+//! whichever task that is, and begins to close. A connection that no server accepted has no tether and
+//! pays with the pointer that says so. One that has takes a lock of its own whenever it is about to
+//! wait, never for a message.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use trunkline_proto::CloseCode;
+
+use crate::driver::Driver;
+
+/// A tether and its two ends.
+pub(crate) fn tether<S>() -> (ServerEnd<S>, ConnectionEnd<S>) {
+    let tether = Arc::new(Tether {
+        ordered: AtomicBool::new(false),
+        ends: Mutex::new(Ends {
+            order: None,
+            connection: None,
+            server: None,
+            connection_is: Connection::Out,
+        }),
+    });
+    (ServerEnd(Arc::clone(&tether)), ConnectionEnd(tether))
+}
+
+struct Tether<S> {
+    /// Whether there is an order: can be seen without the lock.
+    ordered: AtomicBool,
+    ends: Mutex<Ends<S>>,
+}
+
+struct Ends<S> {
+    order: Option<Order>,
+    /// The task that waits for the connection, to wake for an order.
+    connection: Option<Waker>,
+    /// The server's task, to wake when the connection comes back.
+    server: Option<Waker>,
+    connection_is: Connection<S>,
+}
+
+/// Where the connection is.
+enum Connection<S> {
+    /// Its handshake is under way, or somebody owns it.
+    Out,
+    /// Nobody owns it any more.
+    Back(Return<S>),
+    /// The server has had it back.
+    Done,
+}
+
+/// What the server tells a connection to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Close, and say why.
+    Close(CloseCode, Arc<str>),
+    /// Stop at once: there is no time left.
+    Cut,
+}
+
+/// What comes back to the server.
+pub(crate) struct Return<S> {
+    /// The driver, unless the connection never came about.
+    pub(crate) driver: Option<Box<Driver<S>>>,
+    /// A panic dropped it.
+    pub(crate) panicked: bool,
+}
+
+impl<S> Tether<S> {
+    fn lock(&self) -> MutexGuard<'_, Ends<S>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end that the server holds.
+pub(crate) struct ServerEnd<S>(Arc<Tether<S>>);
+
+impl<S> Clone for ServerEnd<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> ServerEnd<S> {
+    /// Gives an order, which takes the place of an earlier one that was not heard yet.
+    pub(crate) fn order(&self, order: Order) {
+        let waker = {
+            let mut ends = self.0.lock();
+            ends.order = Some(order);
+            self.0.ordered.store(true, Ordering::Release);
+            ends.connection.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Tells it to stop at once.
+    pub(crate) fn cut(&self) {
+        self.order(Order::Cut);
+    }
+
+    /// Ready once nobody owns the connection any more; asked once.
+    pub(crate) fn poll_return(&self, cx: &Context<'_>) -> Poll<Return<S>> {
+        let mut ends = self.0.lock();
+        match std::mem::replace(&mut ends.connection_is, Connection::Done) {
+            Connection::Back(returned) => Poll::Ready(returned),
+            connection_is => {
+                ends.connection_is = connection_is;
+                ends.server = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The end that the connection holds. Dropping it tells the server that there is no connection.
+pub(crate) struct ConnectionEnd<S>(Arc<Tether<S>>);
+
+impl<S> ConnectionEnd<S> {
+    /// An order that was not heard yet.
+    #[inline]
+    pub(crate) fn take_order(&self) -> Option<Order> {
+        if !self.0.ordered.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut ends = self.0.lock();
+        self.0.ordered.store(false, Ordering::Release);
+        ends.order.take()
+    }
+
+    /// Ready with an order that was not heard yet; wakes the task when one is given.
+    pub(crate) fn poll_order(&self, cx: &Context<'_>) -> Poll<Order> {
+        let mut ends = self.0.lock();
+        if let Some(order) = ends.order.take() {
+            self.0.ordered.store(false, Ordering::Release);
+            return Poll::Ready(order);
+        }
+        match &mut ends.connection {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Gives the connection back to the server, as nobody owns it any more.
+    pub(crate) fn give_back(self, driver: Box<Driver<S>>) {
+        self.let_go(Some(driver));
+    }
+
+    fn let_go(&self, driver: Option<Box<Driver<S>>>) {
+        let mut ends = self.0.lock();
+        let waker = match ends.connection_is {
+            Connection::Out => {
+                let panicked = std::thread::panicking();
+                ends.connection_is = Connection::Back(Return { driver, panicked });
+                ends.server.take()
+            }
+            Connection::Back(_) | Connection::Done => None,
+        };
+        drop(ends);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<S> Drop for ConnectionEnd<S> {
+    fn drop(&mut self) {
+        self.let_go(None);
+    }
+}
