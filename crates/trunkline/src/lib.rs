@@ -34,6 +34,7 @@
 //! - `rustls` (default): `wss://` URLs, and [`tls`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
+//! - `testing`: connections in memory, scripted peers and faults, for the tests of your code.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
@@ -55,6 +56,8 @@ mod split;
 mod streaming;
 #[cfg(feature = "server")]
 mod tether;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;

@@ -26,9 +26,26 @@ enum Inner {
     /// Over any of the others; over TLS itself when a proxy is reached by TLS.
     #[cfg(feature = "rustls")]
     Tls(Box<TlsStream<Transport>>),
+    /// A stream of a test.
+    #[cfg(feature = "testing")]
+    Boxed(Box<dyn Stream>),
     /// Without either feature there is nothing that could make a transport.
     #[cfg(not(any(feature = "client", feature = "server")))]
     Never(std::convert::Infallible),
+}
+
+/// What can stand in for a socket.
+#[cfg(feature = "testing")]
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+#[cfg(feature = "testing")]
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+#[cfg(feature = "testing")]
+impl Transport {
+    pub(crate) fn boxed(stream: Box<dyn Stream>) -> Self {
+        Self(Inner::Boxed(stream))
+    }
 }
 
 impl Inner {
@@ -40,6 +57,8 @@ impl Inner {
             Self::Unix(_) => "Unix",
             #[cfg(feature = "rustls")]
             Self::Tls(_) => "Tls",
+            #[cfg(feature = "testing")]
+            Self::Boxed(_) => "Boxed",
             #[cfg(not(any(feature = "client", feature = "server")))]
             Self::Never(never) => match never {},
         }
@@ -56,6 +75,8 @@ macro_rules! delegate {
             Inner::Unix($stream) => $call,
             #[cfg(feature = "rustls")]
             Inner::Tls($stream) => $call,
+            #[cfg(feature = "testing")]
+            Inner::Boxed($stream) => $call,
             #[cfg(not(any(feature = "client", feature = "server")))]
             Inner::Never(never) => match *never {},
         }
