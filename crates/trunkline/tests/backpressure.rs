@@ -5,9 +5,9 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::AsyncWriteExt;
+use trunkline::testing::pipe;
 use trunkline::{Batch, Message};
 
-use support::pipe::{SMOOTH, pipe};
 use support::*;
 
 const HIGH_WATER: usize = 64 << 10;
@@ -17,7 +17,7 @@ const HIGH_WATER: usize = 64 << 10;
 async fn sec_bp_02_feed_waits_above_the_high_water_mark() {
     for role in ROLES {
         for split in [false, true] {
-            let (end, mut raw) = pipe(10_000, SMOOTH);
+            let (end, mut raw) = pipe(10_000);
             let control = end.control();
             let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
             control.take_written();
@@ -83,7 +83,7 @@ async fn sec_bp_01_echo_stops_reading_from_a_peer_that_never_reads() {
 #[tokio::test]
 async fn sec_ct_03_ping_flood_without_reading_pins_two_pongs() {
     for role in ROLES {
-        let (end, mut raw) = pipe(1000, SMOOTH);
+        let (end, mut raw) = pipe(1000);
         let control = end.control();
         let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
         let before = control.written();
@@ -112,7 +112,7 @@ async fn sec_ct_03_ping_flood_without_reading_pins_two_pongs() {
 async fn read_ahead_is_bounded() {
     for role in ROLES {
         for split in [false, true] {
-            let (end, mut raw) = pipe(1000, SMOOTH);
+            let (end, mut raw) = pipe(1000);
             let control = end.control();
             let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
             let mut ours = Ours::new(ours, split);

@@ -7,30 +7,31 @@ mod support;
 use std::future::Future;
 
 use tokio::task::unconstrained;
+use trunkline::testing::{Faulty, Pipe, PipeControl, faulty, pipe};
 use trunkline::{Batch, CloseCode, Limit, Message, MessageKind, Role};
 
-use support::pipe::{Control, End, ONE_BYTE, SMOOTH, pipe};
 use support::*;
 
 /// Our end, ready to be polled by hand, and what controls it and its peer.
 struct Bench {
     role: Role,
-    ours: Ours<End>,
-    control: Control,
+    ours: Ours<Faulty<Pipe>>,
+    control: PipeControl,
     /// Keeps the pipe open.
-    _peer: End,
+    _peer: Pipe,
 }
 
 impl Bench {
     async fn new(role: Role, split: bool, high_water: usize) -> Self {
-        let (end, mut peer) = pipe(1 << 20, SMOOTH);
+        let (end, mut peer) = pipe(1 << 20);
         let control = end.control();
+        let (end, faults) = faulty(end, 0);
         let set = |settings: &mut trunkline::limits::Settings| {
             settings.limits.send_high_water_bytes = Limit::at_most(high_water);
         };
         let ws = with_raw_peer(role, set, end, &mut peer).await;
         control.take_written();
-        control.set_manner(ONE_BYTE);
+        faults.one_byte_at_a_time();
         Self { role, ours: Ours::new(ws, split), control, _peer: peer }
     }
 
@@ -231,7 +232,7 @@ macro_rules! check_received {
 
 #[tokio::test]
 async fn dropped_recv_loses_no_message() {
-    check_received!(|ours: &mut Ours<End>, polls, got: &mut Vec<Message>| {
+    check_received!(|ours: &mut Ours<Faulty<Pipe>>, polls, got: &mut Vec<Message>| {
         match poll_up_to(polls, ours.recv()) {
             Some(Ok(Some(message))) => got.push(message),
             Some(Ok(None)) => return true,
@@ -245,7 +246,7 @@ async fn dropped_recv_loses_no_message() {
 #[tokio::test]
 async fn dropped_recv_many_loses_no_message() {
     let mut batch = Batch::new();
-    check_received!(|ours: &mut Ours<End>, polls, got: &mut Vec<Message>| {
+    check_received!(|ours: &mut Ours<Faulty<Pipe>>, polls, got: &mut Vec<Message>| {
         match poll_up_to(polls, ours.recv_many(&mut batch)) {
             Some(Ok(0)) => return true,
             Some(Ok(count)) => {
@@ -261,7 +262,7 @@ async fn dropped_recv_many_loses_no_message() {
 
 #[tokio::test]
 async fn dropped_recv_streamed_and_chunk_lose_no_byte() {
-    check_received!(|ours: &mut Ours<End>, polls, got: &mut Vec<Message>| {
+    check_received!(|ours: &mut Ours<Faulty<Pipe>>, polls, got: &mut Vec<Message>| {
         let mut reader = match poll_up_to(polls, ours.recv_streamed()) {
             Some(Ok(Some(reader))) => reader,
             Some(Ok(None)) => return true,
@@ -292,7 +293,7 @@ async fn dropped_recv_streamed_and_chunk_lose_no_byte() {
 #[tokio::test]
 async fn ways_of_receiving_can_change_at_any_byte() {
     let (mut turn, mut batch) = (0_usize, Batch::new());
-    check_received!(|ours: &mut Ours<End>, polls, got: &mut Vec<Message>| {
+    check_received!(|ours: &mut Ours<Faulty<Pipe>>, polls, got: &mut Vec<Message>| {
         turn = turn.wrapping_mul(31).wrapping_add(7);
         let received = match turn % 3 {
             0 => poll_up_to(polls, ours.recv()).map(|it| it.unwrap().map(|it| vec![it])),

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
+use trunkline::testing::pipe;
 use trunkline::{
     Batch, CloseCode, Error, Initiator, Limit, Message, ProtocolError, QueueErrorKind, Role,
     SendErrorKind, Timeout,
 };
 
-use support::pipe::{SMOOTH, pipe};
 use support::*;
 
 fn code(code: u16) -> CloseCode {
@@ -242,7 +242,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Endless<S> {
 #[tokio::test]
 async fn close_timeout_holds_against_a_peer_that_never_pauses() {
     for role in ROLES {
-        let (end, mut raw) = pipe(1 << 20, SMOOTH);
+        let (end, mut raw) = pipe(1 << 20);
         let frame = frame(role.peer(), PING, b"and on");
         let end = Endless { inner: end, pings: false, frame };
         let set = |settings: &mut trunkline::limits::Settings| {
@@ -258,7 +258,7 @@ async fn close_timeout_holds_against_a_peer_that_never_pauses() {
 async fn write_timeout_holds_against_a_peer_that_never_pauses() {
     for role in ROLES {
         for split in [false, true] {
-            let (end, mut raw) = pipe(1000, SMOOTH);
+            let (end, mut raw) = pipe(1000);
             let frame = frame(role.peer(), PING, b"and on");
             let end = Endless { inner: end, pings: false, frame };
             let set = |settings: &mut trunkline::limits::Settings| {
@@ -308,7 +308,7 @@ async fn peer_that_never_reads_is_waited_for_ten_seconds() {
 /// §7.1.1: the server ends the transport; the client waits for that, but not for ever.
 #[tokio::test(start_paused = true)]
 async fn s7_1_1_server_hangs_up_first() {
-    let (end, mut raw) = pipe(1000, SMOOTH);
+    let (end, mut raw) = pipe(1000);
     let control = end.control();
     let mut server = with_raw_peer(Role::Server, |_| (), end, &mut raw).await;
     raw.write_all(&close_frame(Role::Client, 1000, "")).await.unwrap();
@@ -316,7 +316,7 @@ async fn s7_1_1_server_hangs_up_first() {
     assert!(control.has_ended(), "while the client has not");
 
     for gone_after in [0, 3] {
-        let (end, mut raw) = pipe(1000, SMOOTH);
+        let (end, mut raw) = pipe(1000);
         let control = end.control();
         let mut client = with_raw_peer(Role::Client, |_| (), end, &mut raw).await;
         raw.write_all(&close_frame(Role::Server, 1000, "")).await.unwrap();

@@ -3,9 +3,9 @@
 mod support;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline::testing::{faulty, pipe};
 use trunkline::{Acceptor, Batch, CloseCode, Connector, Message, Prepared, WebSocket};
 
-use support::pipe::{ONE_BYTE, pipe};
 use support::*;
 
 /// Around each change of the header's length, of how payloads are kept, and of what one read brings.
@@ -124,7 +124,9 @@ async fn every_size_comes_back_through_pipes_of_any_size() {
 async fn every_size_comes_back_one_byte_at_a_time() {
     // As chunks they would come back in more tiny fragments than a client takes.
     for way in [Way::Recv, Way::RecvMany, Way::Halves] {
-        let (client, server) = pipe(10, ONE_BYTE);
+        let (client, server) = pipe(10);
+        let (client, faults) = faulty(client, 0);
+        faults.one_byte_at_a_time();
         let (client, server) = connect(&Connector::new(), &Acceptor::new(), client, server).await;
         check(client, server, way, &messages(&SIZES[..5])).await;
     }

@@ -5,9 +5,9 @@ mod support;
 use std::io::ErrorKind;
 
 use tokio::io::AsyncWriteExt;
+use trunkline::testing::pipe;
 use trunkline::{CloseCode, Error, Message, Role, SendErrorKind};
 
-use support::pipe::{SMOOTH, pipe};
 use support::*;
 
 /// SEC-BP-08: it has stopped writing and still reads: what was said in answer gets there.
@@ -62,7 +62,7 @@ async fn end_of_the_stream_after_each_byte_is_told_once() {
             ];
             let bytes = bytes.concat();
             for cut in 0..=bytes.len() {
-                let (end, mut raw) = pipe(1000, SMOOTH);
+                let (end, mut raw) = pipe(1000);
                 let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
                 let mut ours = Ours::new(ours, split);
                 raw.write_all(&bytes[..cut]).await.unwrap();
@@ -97,7 +97,7 @@ async fn sec_cl_08_reset_in_each_state_is_a_disconnection() {
                 [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof]
             {
                 for state in ["open", "inside a message", "closing", "sending"] {
-                    let (end, mut raw) = pipe(100, SMOOTH);
+                    let (end, mut raw) = pipe(100);
                     let control = end.control();
                     let ours = with_raw_peer(role, |_| (), end, &mut raw).await;
                     let mut ours = Ours::new(ours, split);
@@ -140,7 +140,7 @@ async fn sec_cl_08_reset_in_each_state_is_a_disconnection() {
 async fn failure_that_is_no_disconnection_is_told_as_it_is() {
     for role in ROLES {
         for (reads, writes) in [(true, false), (false, true)] {
-            let (end, mut raw) = pipe(100, SMOOTH);
+            let (end, mut raw) = pipe(100);
             let control = end.control();
             let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
             if reads {
@@ -163,7 +163,7 @@ async fn failure_that_is_no_disconnection_is_told_as_it_is() {
 #[tokio::test]
 async fn last_words_are_heard_although_writing_fails() {
     for role in ROLES {
-        let (end, mut raw) = pipe(1000, SMOOTH);
+        let (end, mut raw) = pipe(1000);
         let control = end.control();
         let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
         raw.write_all(&frame(role.peer(), TEXT, b"because")).await.unwrap();

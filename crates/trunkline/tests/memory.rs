@@ -6,9 +6,9 @@ use std::future::Future;
 
 use allocation_counter::{AllocationInfo, measure};
 use tokio::runtime::{Builder, Runtime};
+use trunkline::testing::{Pipe, PipeControl, pipe};
 use trunkline::{Batch, Error, Limit, ProtocolError, Role, WebSocket};
 
-use support::pipe::{Control, End, SMOOTH, pipe};
 use support::*;
 
 fn runtime() -> Runtime {
@@ -22,8 +22,8 @@ fn cost<F: Future<Output = ()>>(runtime: &Runtime, future: F) -> AllocationInfo 
 }
 
 /// A server, what controls its end of the pipe, and its peer.
-async fn server(message_bytes: usize) -> (WebSocket<End>, Control, End) {
-    let (end, mut raw) = pipe(2 << 20, SMOOTH);
+async fn server(message_bytes: usize) -> (WebSocket<Pipe>, PipeControl, Pipe) {
+    let (end, mut raw) = pipe(2 << 20);
     let control = end.control();
     let set = |settings: &mut trunkline::limits::Settings| {
         settings.limits.message_bytes = Limit::at_most(message_bytes);
@@ -39,7 +39,7 @@ async fn server(message_bytes: usize) -> (WebSocket<End>, Control, End) {
 fn idle_connection_owns_no_buffer() {
     let runtime = runtime();
     let mut pipes = None;
-    let pipe = measure(|| pipes = Some(pipe(2 << 20, SMOOTH))).bytes_current;
+    let pipe = measure(|| pipes = Some(pipe(2 << 20))).bytes_current;
     for split in [false, true] {
         let mut owned = 0;
         // The first has the buffers of the thread made.
@@ -55,7 +55,7 @@ fn idle_connection_owns_no_buffer() {
                 let message = ours.recv().await.unwrap().unwrap();
                 ours.send(message).await.unwrap();
                 assert!(poll_up_to(1, ours.recv()).is_none());
-                control.forget();
+                control.discard();
                 kept = Some((ours, raw));
             });
             let own_size = kept.as_ref().map_or(0, |(ours, _)| size_of_val(ours));
@@ -122,7 +122,9 @@ fn sec_fg_03_message_without_an_end_takes_twice_the_limit_at_most() {
                 assert!(poll_up_to(1, ours.recv()).is_none(), "{sent} fragments");
                 next.clone_from(&following);
                 control.push(&next);
-                control.end_after(sent == 16);
+                if sent == 16 {
+                    control.end_reads();
+                }
                 sent += 1;
             };
             let limit = ProtocolError::MessageTooBig { limit: 1 << 20 };

@@ -3,9 +3,9 @@
 mod support;
 
 use tokio::io::AsyncWriteExt;
+use trunkline::testing::pipe;
 use trunkline::{CloseCode, Error, Limit, Message, MessageKind, Role, SendErrorKind};
 
-use support::pipe::{SMOOTH, pipe};
 use support::*;
 
 /// Far more than a server takes in one message by default.
@@ -236,7 +236,7 @@ async fn sec_ct_08_pong_is_not_blocked_by_a_message_in_parts() {
 /// §5.4: whole messages and parts of another do not mix.
 #[tokio::test]
 async fn s5_4_unfinished_message_excludes_others() {
-    let (end, mut peer) = pipe(1 << 20, SMOOTH);
+    let (end, mut peer) = pipe(1 << 20);
     let (control, mut server) =
         (end.control(), with_raw_peer(Role::Server, |_| (), end, &mut peer).await);
     control.take_written();

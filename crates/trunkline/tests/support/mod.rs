@@ -1,9 +1,8 @@
-//! What the tests share: connected pairs, peers that speak frames by hand, and [`pipe`].
+//! What the tests share: connected pairs and peers that speak frames by hand.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 pub mod certificates;
-pub mod pipe;
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use trunkline::handshake::{Acceptance, ServerConfig, ServerHandshake};
 use trunkline::limits::Settings;
 use trunkline::tls::rustls::ServerConfig as ServerTlsConfig;
+pub use trunkline::testing::frame;
+use trunkline::testing::pair_over;
 use trunkline::{
     Acceptor, Batch, CloseCode, CloseInfo, Connector, Error, Limit, Message, MessageKind,
     MessageReader, MessageWriter, Outgoing, Reader, Role, SendError, WebSocket, Writer,
@@ -63,9 +64,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (client, server) =
-        tokio::join!(connector.connect_over("ws://localhost/", client), acceptor.accept(server));
-    (client.expect("the server accepts"), server.expect("the request is in order"))
+    pair_over(connector, acceptor, client, server).await.expect("they come to a connection")
 }
 
 /// Our end in `role`, connected over `ours` to a peer that is nothing but the stream `raw`.
@@ -129,31 +128,6 @@ pub async fn read_head<R: AsyncRead + Unpin>(raw: &mut R) -> Vec<u8> {
         head.push(raw.read_u8().await.expect("a whole head"));
     }
     head
-}
-
-/// A frame as `from` sends it; `first` is FIN, RSV and opcode.
-pub fn frame(from: Role, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = if from == Role::Client { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..=125 => frame.push(mask | len as u8),
-        len @ 126..=0xffff => {
-            frame.push(mask | 126);
-            frame.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(mask | 127);
-            frame.extend((len as u64).to_be_bytes());
-        }
-    }
-    if from == Role::Client {
-        let key = [0x37, 0xfa, 0x21, 0x3d];
-        frame.extend(key);
-        frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    } else {
-        frame.extend(payload);
-    }
-    frame
 }
 
 pub fn close_frame(from: Role, code: u16, reason: &str) -> Vec<u8> {
