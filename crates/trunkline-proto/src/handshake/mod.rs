@@ -25,6 +25,7 @@
 mod accept_key;
 mod acceptance;
 mod authority;
+mod base64;
 mod client;
 mod error;
 pub(crate) mod extensions;
