@@ -1,5 +1,6 @@
 //! The client's side, spelled in HTTP/1.1 (RFC 6455 §4.1).
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::accept_key::{self, AcceptKey, Key};
@@ -26,7 +27,8 @@ pub struct ClientConfig {
     /// The page to speak for, with servers that ask. Default: none, as this is not a browser.
     pub origin: Option<Origin>,
     /// Further headers, such as `Authorization`, `Cookie` and `User-Agent`. `Host` may be among
-    /// them to ask for another name than the one in the URL.
+    /// them to ask for another name than the one in the URL, and `Authorization` to send something
+    /// else than the credentials there.
     pub headers: Headers,
     /// How to compress, if at all. Default: not.
     #[cfg(feature = "deflate")]
@@ -89,7 +91,6 @@ pub struct Opened {
 /// assert!(progress.done.is_some());
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct ClientHandshake {
     config: Arc<ClientConfig>,
     request: Vec<u8>,
@@ -267,6 +268,14 @@ impl ClientHandshake {
     }
 }
 
+impl fmt::Debug for ClientHandshake {
+    /// Shows nothing of the request, which may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ClientHandshake");
+        debug.field("request_bytes", &self.request.len()).field("state", &self.state).finish()
+    }
+}
+
 /// Refuses headers that would contradict the ones written here.
 fn check_headers(config: &ClientConfig) -> Result<(), InvalidHeader> {
     let headers = &config.headers;
@@ -303,6 +312,11 @@ fn encode_request(url: &Url, config: &ClientConfig, key: &Key) -> Vec<u8> {
     }
     if !config.subprotocols.is_empty() {
         encode_field(&mut out, subprotocol::HEADER, config.subprotocols.offer().as_bytes());
+    }
+    if let Some(credentials) = url.credentials()
+        && !config.headers.contains("Authorization")
+    {
+        encode_field(&mut out, "Authorization", credentials.to_basic().as_bytes());
     }
     #[cfg(feature = "deflate")]
     if let Some(deflate) = &config.deflate {

@@ -4,10 +4,13 @@ use std::error::Error;
 use std::fmt;
 
 use super::authority::Authority;
+use super::credentials::Credentials;
 
 /// Where a client wants to connect to, read from a URL.
 ///
-/// What is percent-encoded stays so; nothing is encoded or decoded on the way to the wire.
+/// What is percent-encoded stays so; nothing is encoded or decoded on the way to the wire, other than
+/// a name and a password before the host. These go out as `Authorization`, and only so: they are in
+/// neither [`authority`](Self::authority) nor `Debug`.
 ///
 /// # Examples
 ///
@@ -22,6 +25,7 @@ use super::authority::Authority;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     is_secure: bool,
+    credentials: Option<Credentials>,
     host: String,
     port: u16,
     target: String,
@@ -48,12 +52,17 @@ impl Url {
         };
         let authority_bytes = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(authority_bytes).ok_or(InvalidUrl::Host)?;
-        if authority.contains('@') {
-            return Err(InvalidUrl::User);
-        }
+        // The last `@`: one before it is not encoded, so that no reader takes another host from this.
+        let (user, authority) = match authority.rsplit_once('@') {
+            Some((user, authority)) => (Some(user), authority),
+            None => (None, authority),
+        };
+        let credentials =
+            user.map(|user| Credentials::parse(user).ok_or(InvalidUrl::User)).transpose()?;
         let authority = Authority::parse(authority.as_bytes()).ok_or(InvalidUrl::Host)?;
         Ok(Self {
             is_secure,
+            credentials,
             host: authority.host().into(),
             port: authority.port().unwrap_or_else(|| default_port(is_secure)),
             // The resource name begins with a slash even if the URL has none (§3).
@@ -64,6 +73,17 @@ impl Url {
     /// Whether the scheme is `wss`, so that TLS goes below.
     pub const fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// The name and the password before the host, which the handshake sends as `Authorization`.
+    pub const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// The same URL with other credentials, or with none.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Option<Credentials>) -> Self {
+        Self { credentials, ..self }
     }
 
     /// The host to look up; an IPv6 address is in brackets.
@@ -97,7 +117,7 @@ impl std::str::FromStr for Url {
 }
 
 impl fmt::Debug for Url {
-    /// Shows no query: people put tokens there.
+    /// Shows no query, as people put tokens there, and no credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_secure { "wss" } else { "ws" };
         let path = self.target.split('?').next().unwrap_or_default();
@@ -119,7 +139,7 @@ pub enum InvalidUrl {
     Scheme,
     /// It has a fragment, which RFC 6455 §3 forbids.
     Fragment,
-    /// It has a user in front of the host.
+    /// The name or the password before the host cannot be sent: see [`Credentials::parse`].
     User,
     /// Host and port are not a name or an address, and a port from 1 to 65535.
     Host,
@@ -133,7 +153,10 @@ impl fmt::Display for InvalidUrl {
             }
             Self::Scheme => "the URL does not begin with ws:// or wss://",
             Self::Fragment => "the URL has a fragment: leave it out, or write # as %23",
-            Self::User => "the URL has a user: send an `Authorization` header instead",
+            Self::User => {
+                "the user or the password in the URL cannot be sent: percent-encode both, \
+                 and leave out controls and a colon in the user"
+            }
             Self::Host => "the URL has no valid host and port",
         })
     }
@@ -179,9 +202,14 @@ mod tests {
             ("ws://%0d%0a", Host),
             ("ws://a\\b", Host),
             ("ws://::1", Host),
-            ("ws://a:b@c", User),
-            ("ws://a@b", User),
+            ("ws://@a", User),
+            ("ws://:@a", User),
+            ("ws://a@b@c", User),
+            ("ws://a\\@b", User),
+            ("ws://a%3ab:c@d", User),
             ("ws://a%0d%0a@b", User),
+            ("ws://a:b@", Host),
+            ("ws://a:b/@c", Host),
             ("ws://a/#b", Fragment),
             ("ws://a#", Fragment),
             ("ws://a/ b", Character),
@@ -192,6 +220,19 @@ mod tests {
         ] {
             assert_eq!(Url::parse(text), Err(expect), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_name_and_a_password_are_apart_from_the_host() {
+        let url = Url::parse("ws://hans:ge%3Aheim@a:8080/b@c").expect("a URL");
+        let credentials = url.credentials().expect("they are there");
+        assert_eq!((credentials.name(), credentials.password()), (&b"hans"[..], &b"ge:heim"[..]));
+        assert_eq!((url.host(), url.port(), url.target()), ("a", 8080, "/b@c"));
+        assert_eq!(url.authority().to_string(), "a:8080");
+        assert_eq!(format!("{url:?}"), "ws://a:8080/b@c");
+        let bare = url.clone().with_credentials(None);
+        assert_ne!(url, bare);
+        assert_eq!(bare, Url::parse("ws://a:8080/b@c").expect("a URL"));
     }
 
     #[test]

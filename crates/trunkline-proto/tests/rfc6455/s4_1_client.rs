@@ -110,6 +110,35 @@ fn sec_hc_01_a_url_cannot_inject() {
     assert!(handshake.request().starts_with(b"GET /x%0d%0ay?z=%0d%0a HTTP/1.1\r\nHost: a\r\n"));
 }
 
+/// RFC 7617: credentials of the URL are sent in one header and nowhere else.
+#[test]
+fn s10_5_credentials_of_the_url_are_sent_as_basic() {
+    let url = "ws://Aladdin:open%20sesame@a/x";
+    let basic = "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
+    let handshake = client(url, ClientConfig::default()).unwrap();
+    let request = std::str::from_utf8(handshake.request()).unwrap();
+    assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: a\r\n"), "{request}");
+    assert_eq!(request.matches("\r\nAuthorization: ").count(), 1, "{request}");
+    assert!(request.contains(basic), "{request}");
+    assert!(!request.contains("Aladdin") && !request.contains("sesame"), "{request}");
+    // The bytes of the request would be as good as the text.
+    let debug = format!("{handshake:?}");
+    assert!(
+        !debug.contains("Aladdin") && !debug.contains("Basic") && !debug.contains('['),
+        "{debug}"
+    );
+}
+
+#[test]
+fn s10_5_an_authorization_of_the_caller_wins_over_the_url() {
+    let mut config = ClientConfig::default();
+    config.headers = Headers::new().with("authorization", "Bearer x").unwrap();
+    let handshake = client("ws://a:b@c/", config).unwrap();
+    let request = std::str::from_utf8(handshake.request()).unwrap().to_ascii_lowercase();
+    assert_eq!(request.matches("authorization").count(), 1, "{request}");
+    assert!(request.contains("\r\nauthorization: bearer x\r\n"), "{request}");
+}
+
 #[test]
 fn sec_hc_02_a_header_cannot_inject() {
     for (name, value) in [("X", "a\r\nb"), ("X", "a\nb"), ("X", "a\rb"), ("X", "a\0b")] {
