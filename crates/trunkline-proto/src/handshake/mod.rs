@@ -33,6 +33,7 @@ pub(crate) mod extensions;
 mod head;
 mod headers;
 mod origin;
+mod reference;
 mod refusal;
 mod request;
 mod request_head;

@@ -70,6 +70,10 @@ impl Url {
         })
     }
 
+    pub(super) fn with_target(self, target: String) -> Self {
+        Self { target, ..self }
+    }
+
     /// Whether the scheme is `wss`, so that TLS goes below.
     pub const fn is_secure(&self) -> bool {
         self.is_secure
