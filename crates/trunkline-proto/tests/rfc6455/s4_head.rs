@@ -1,7 +1,9 @@
 //! §4 builds on the head of HTTP/1.1: reading it strictly, in linear time, within limits.
 
 use trunkline_proto::Limit;
-use trunkline_proto::handshake::{HeadError, HeadLimits, RequestHead, RequestParser};
+use trunkline_proto::handshake::{
+    HeadError, HeadLimits, RequestHead, RequestParser, ResponseParser,
+};
 
 use crate::handshakes::{Head, Random, any_cut, check_default, upgrade};
 
@@ -141,6 +143,36 @@ fn s4_2_1_the_version_of_http_is_1_1() {
         check_default(upgrade().line(format!("GET /chat HTTP/{version}")).bytes(), 505);
     }
     check_default(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
+}
+
+/// The answer to a CONNECT is read by the same rules, cut at every byte.
+#[test]
+fn a_response_is_read_up_to_its_empty_line() {
+    let check = |input: &str, expect: Result<(u16, &str), HeadError>| {
+        for cut in 0..=input.len() {
+            let mut parser = ResponseParser::new(HeadLimits::default());
+            let (first, second) = input.as_bytes().split_at(cut);
+            let mut taken = 0;
+            let mut read = |part| {
+                let progress = parser.handle_input(part)?;
+                taken += progress.taken;
+                Ok(progress.done)
+            };
+            let done = match read(first) {
+                Ok(None) => read(second),
+                done => done,
+            };
+            let got = done.map(|it| (it.expect("the head is whole").status(), &input[taken..]));
+            assert_eq!(got, expect, "{input:?} cut at {cut}");
+        }
+    };
+    check("HTTP/1.1 200 OK\r\n\r\n", Ok((200, "")));
+    check("HTTP/1.0 200\r\nVia: a\r\n\r\nrest", Ok((200, "rest")));
+    check("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc", Ok((407, "abc")));
+    check("HTTP/2 200 OK\r\n\r\n", Err(HeadError::StatusLine));
+    check("HTTP/2.0 200 OK\r\n\r\n", Err(HeadError::Version));
+    check("\r\n\r\n", Err(HeadError::EmptyLines));
+    check("\u{5}\0", Err(HeadError::Control));
 }
 
 #[test]
