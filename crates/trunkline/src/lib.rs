@@ -35,6 +35,7 @@
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 //! - `testing`: connections in memory, scripted peers and faults, for the tests of your code.
+//! - `hyper`, `axum`, `tower`: requests that such a server has read, see [`upgrade`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
@@ -62,6 +63,8 @@ mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod transport;
+#[cfg(feature = "hyper")]
+pub mod upgrade;
 mod websocket;
 
 pub use batch::{Batch, Iter};
@@ -76,6 +79,10 @@ pub use server::{
 pub use split::{Reader, Writer};
 pub use streaming::{MessageReader, MessageWriter};
 pub use transport::Transport;
+#[cfg(feature = "axum")]
+pub use upgrade::axum;
+#[cfg(feature = "tower")]
+pub use upgrade::tower;
 pub use websocket::WebSocket;
 
 #[cfg(feature = "deflate")]

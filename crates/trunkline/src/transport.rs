@@ -13,6 +13,9 @@ use tokio::net::UnixStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::{TlsStream, rustls::pki_types::CertificateDer};
 
+#[cfg(feature = "hyper")]
+use crate::upgrade::Handed;
+
 /// A stream that the library has dialled or accepted: TCP, and what may lie over it or in its place.
 ///
 /// One type for all of them, so that a [`WebSocket`](crate::WebSocket) has one type however it came about.
@@ -29,6 +32,9 @@ enum Inner {
     /// A stream of a test.
     #[cfg(feature = "testing")]
     Boxed(Box<dyn Stream>),
+    /// From an HTTP server that read from something other than TCP.
+    #[cfg(feature = "hyper")]
+    Handed(Box<Handed>),
     /// Without either feature there is nothing that could make a transport.
     #[cfg(not(any(feature = "client", feature = "server")))]
     Never(std::convert::Infallible),
@@ -59,6 +65,8 @@ impl Inner {
             Self::Tls(_) => "Tls",
             #[cfg(feature = "testing")]
             Self::Boxed(_) => "Boxed",
+            #[cfg(feature = "hyper")]
+            Self::Handed(_) => "Handed",
             #[cfg(not(any(feature = "client", feature = "server")))]
             Self::Never(never) => match never {},
         }
@@ -77,6 +85,8 @@ macro_rules! delegate {
             Inner::Tls($stream) => $call,
             #[cfg(feature = "testing")]
             Inner::Boxed($stream) => $call,
+            #[cfg(feature = "hyper")]
+            Inner::Handed($stream) => $call,
             #[cfg(not(any(feature = "client", feature = "server")))]
             Inner::Never(never) => match *never {},
         }
@@ -113,6 +123,10 @@ impl Transport {
             Inner::Tls(tls) => tls.get_ref().1.peer_certificates(),
             _ => None,
         }
+#[cfg(feature = "hyper")]
+impl From<Handed> for Transport {
+    fn from(handed: Handed) -> Self {
+        Self(Inner::Handed(Box::new(handed)))
     }
 }
 

@@ -249,6 +249,11 @@ impl Acceptor {
         later(Instant::now(), self.handshake_timeout)
     }
 
+    #[cfg(feature = "hyper")]
+    pub(crate) fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
     /// The connection that was agreed on; `early` came behind the request.
     pub(crate) fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
         let now = Instant::now().into_std();

@@ -1,0 +1,123 @@
+//! [`HttpUpgrade`]: a request for a WebSocket that an HTTP server has read.
+
+use std::fmt;
+
+use ::hyper::upgrade::OnUpgrade;
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::{Extensions, Response, StatusCode};
+use trunkline_proto::handshake::{AcceptError, Acceptance, Refusal, Request};
+
+use super::head::HttpHead;
+use super::rejection::{Rejection, append, refusal};
+use super::upgrading::Upgrading;
+use crate::server::Acceptor;
+
+impl Acceptor {
+    /// Accepts a request that an HTTP server has read, or refuses it by the same rules as [`accept`](Self::accept).
+    ///
+    /// Gives the answer, which is to be returned to the server as it is, and the connection to be, which is to be
+    /// awaited in another task: it opens once the server has written the answer. See [`upgrade`](crate::upgrade).
+    ///
+    /// # Errors
+    /// Why the request is refused, with the answer that says so.
+    pub fn upgrade<B, R: From<Bytes>>(
+        &self,
+        request: &mut http::Request<B>,
+    ) -> Result<(Response<R>, Upgrading), Rejection> {
+        self.read_http_request(request)?.accept()
+    }
+
+    /// Judges a request that an HTTP server has read, and leaves the decision to the caller.
+    ///
+    /// # Errors
+    /// Why the request is refused, with the answer that says so.
+    pub fn read_http_request<B>(
+        &self,
+        request: &mut http::Request<B>,
+    ) -> Result<HttpUpgrade, Rejection> {
+        let head = HttpHead::of(request).read(&self.config().limits)?;
+        let judged = Request::from_upgrade(head, self.config())?;
+        let on_upgrade = take_connection(request.extensions_mut())?;
+        Ok(HttpUpgrade::new(self.clone(), judged, on_upgrade))
+    }
+}
+
+/// A request for a connection that awaits a decision, read by an HTTP server. Dropping it leaves the connection to
+/// the server, which goes on with whatever is answered.
+///
+/// ```
+/// # use trunkline::{Acceptor, handshake::{Acceptance, Refusal}, upgrade::{Rejection, Upgrading}};
+/// # use http::{Request, Response}; use bytes::Bytes;
+/// # fn serve<B>(acceptor: Acceptor, mut request: Request<B>) -> Result<(Response<Bytes>, Upgrading), Rejection> {
+/// let upgrade = acceptor.read_http_request(&mut request)?;
+/// if upgrade.request().path() != "/chat" {
+///     return Err(Refusal::new(404, "no such room").expect("404 refuses").into());
+/// }
+/// upgrade.accept_with(&Acceptance::new())
+/// # }
+/// ```
+pub struct HttpUpgrade {
+    acceptor: Acceptor,
+    request: Request,
+    on_upgrade: OnUpgrade,
+}
+
+impl HttpUpgrade {
+    pub(super) fn new(acceptor: Acceptor, request: Request, on_upgrade: OnUpgrade) -> Self {
+        Self { acceptor, request, on_upgrade }
+    }
+
+    /// What the client asks for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Accepts as the [`Acceptor`] is configured to. See [`Acceptor::upgrade`].
+    ///
+    /// # Errors
+    /// As [`accept_with`](Self::accept_with), but there is nothing here that could not be sent.
+    pub fn accept<R: From<Bytes>>(self) -> Result<(Response<R>, Upgrading), Rejection> {
+        self.accept_with(&Acceptance::new())
+    }
+
+    /// Accepts with a subprotocol of the caller's choice, or with further headers in the answer.
+    ///
+    /// # Errors
+    /// If the acceptance must not be sent. The client is to be told 500, which is the answer in the error.
+    pub fn accept_with<R: From<Bytes>>(
+        self,
+        acceptance: &Acceptance,
+    ) -> Result<(Response<R>, Upgrading), Rejection> {
+        let key = self.request.accept_key().ok_or(AcceptError::NoKey)?;
+        let key = HeaderValue::from_bytes(&key).map_err(|_| AcceptError::NoKey)?;
+        let (agreement, fields) = self.request.agree(self.acceptor.config(), acceptance)?;
+        let mut response = Response::new(R::from(Bytes::new()));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+        append(headers, &fields).map_err(AcceptError::Header)?;
+        Ok((response, Upgrading::new(self.on_upgrade, self.acceptor, agreement)))
+    }
+}
+
+impl fmt::Debug for HttpUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpUpgrade").field("request", self.request()).finish_non_exhaustive()
+    }
+}
+
+/// The connection under a request, which the server hands over once it has answered 101.
+///
+/// # Errors
+/// If the server has put none there, or somebody has taken it already: the server's fault.
+pub(super) fn take_connection(extensions: &mut Extensions) -> Result<OnUpgrade, Refusal> {
+    extensions.remove::<OnUpgrade>().ok_or_else(|| {
+        refusal(
+            500,
+            "the server cannot switch protocols on this connection: this is a fault of the server",
+        )
+    })
+}
