@@ -281,6 +281,7 @@ async fn limits_of_the_acceptor_hold() {
     ws.send(&[0; 1001][..]).await.unwrap();
     assert_eq!(ws.recv().await.unwrap(), None);
     assert_eq!(ws.close_info().unwrap().code, Some(CloseCode::MESSAGE_TOO_BIG));
+    drop(ws);
     assert!(ends.recv().await.unwrap().is_protocol());
 }
 
