@@ -55,10 +55,10 @@ mod scratch;
 mod server;
 mod split;
 mod streaming;
-#[cfg(feature = "server")]
-mod tether;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "server")]
+mod tether;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;

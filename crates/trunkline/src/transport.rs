@@ -123,6 +123,9 @@ impl Transport {
             Inner::Tls(tls) => tls.get_ref().1.peer_certificates(),
             _ => None,
         }
+    }
+}
+
 #[cfg(feature = "hyper")]
 impl From<Handed> for Transport {
     fn from(handed: Handed) -> Self {

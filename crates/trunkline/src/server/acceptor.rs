@@ -240,7 +240,7 @@ impl Acceptor {
         }
     }
 
-    pub(super) fn handshake_timeout(&self) -> Duration {
+    pub(crate) fn handshake_timeout(&self) -> Duration {
         self.handshake_timeout
     }
 

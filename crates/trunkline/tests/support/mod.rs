@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use trunkline::handshake::{Acceptance, ServerConfig, ServerHandshake};
 use trunkline::limits::Settings;
-use trunkline::tls::rustls::ServerConfig as ServerTlsConfig;
 pub use trunkline::testing::frame;
 use trunkline::testing::pair_over;
+use trunkline::tls::rustls::ServerConfig as ServerTlsConfig;
 use trunkline::{
     Acceptor, Batch, CloseCode, CloseInfo, Connector, Error, Limit, Message, MessageKind,
     MessageReader, MessageWriter, Outgoing, Reader, Role, SendError, WebSocket, Writer,
