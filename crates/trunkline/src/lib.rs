@@ -69,7 +69,9 @@ mod websocket;
 
 pub use batch::{Batch, Iter};
 #[cfg(feature = "client")]
-pub use client::{ConnectError, Connector, connect, connect_over};
+pub use client::{
+    ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
+};
 pub use error::{Error, SendError, SendErrorKind};
 #[cfg(feature = "server")]
 pub use server::{

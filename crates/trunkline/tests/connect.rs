@@ -4,7 +4,7 @@ mod support;
 
 use tokio::net::TcpListener;
 use trunkline::tls::ClientTls;
-use trunkline::{ConnectError, Connector, WebSocket};
+use trunkline::{Connector, Fault, Stage, WebSocket};
 
 use support::certificates::Authority;
 use support::tls_echo;
@@ -50,7 +50,9 @@ async fn wss_is_encrypted_and_the_certificate_checked() {
 async fn wss_over_a_stream_is_refused_unless_it_is_said_to_be_secured() {
     let (client, server) = tokio::io::duplex(4096);
     let refused = trunkline::connect_over("wss://localhost/", client).await;
-    assert!(matches!(refused, Err(ConnectError::NotSecured)), "{refused:?}");
+    let error = refused.unwrap_err();
+    assert_eq!((error.stage(), error.fault()), (Stage::Url, Fault::Caller));
+    assert!(error.to_string().contains("connect_over_secured"), "{error}");
     drop(server);
 
     let (client, server) = tokio::io::duplex(4096);

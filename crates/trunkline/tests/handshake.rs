@@ -3,8 +3,8 @@
 mod support;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use trunkline::handshake::{Acceptance, HandshakeError, Refusal, Subprotocols};
-use trunkline::{AcceptError, Acceptor, ConnectError, Connector, Message, Role};
+use trunkline::handshake::{Acceptance, Refusal, Subprotocols};
+use trunkline::{AcceptError, Acceptor, Connector, Fault, Message, Role, Stage};
 
 use support::*;
 
@@ -123,14 +123,11 @@ async fn application_refuses_and_the_client_reads_why() {
     };
     let connector = Connector::new().with_header("Authorization", "Bearer wrong").unwrap();
     let (connected, ()) = tokio::join!(connector.connect_over("ws://localhost/", client), serving);
-    match connected {
-        Err(ConnectError::Handshake(HandshakeError::Refused(response))) => {
-            assert_eq!(response.status(), 401);
-            assert_eq!(response.header("WWW-Authenticate"), Some(&b"Bearer"[..]));
-            assert_eq!(response.body(), b"log in first");
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = connected.unwrap_err();
+    let response = error.response().expect("it was refused");
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.header("WWW-Authenticate"), Some(&b"Bearer"[..]));
+    assert_eq!(response.body(), b"log in first");
 }
 
 #[tokio::test]
@@ -191,14 +188,17 @@ async fn peer_that_hangs_up_in_the_handshake_is_told_as_that() {
         drop(raw);
     };
     let (connected, ()) = tokio::join!(trunkline::connect_over("ws://localhost/", client), server);
-    let end = matches!(connected, Err(ConnectError::Handshake(HandshakeError::UnexpectedEnd)));
-    assert!(end, "{connected:?}");
+    let error = connected.unwrap_err();
+    assert_eq!(error.to_string(), "localhost closed the connection before its answer was whole");
+    assert!(error.is_retryable());
 }
 
 #[tokio::test]
 async fn address_that_is_none_is_refused_before_a_byte_is_sent() {
     let (client, mut raw) = duplex(4096);
     let connected = trunkline::connect_over("http://localhost/", client).await;
-    assert!(matches!(connected, Err(ConnectError::Url(_))));
+    let error = connected.unwrap_err();
+    assert_eq!((error.stage(), error.fault()), (Stage::Url, Fault::Caller));
+    assert_eq!(error.to_string(), "the URL does not begin with ws:// or wss://");
     assert_eq!(raw.read(&mut [0]).await.unwrap(), 0);
 }

@@ -128,6 +128,8 @@ async fn futures_are_send(
     future(&acceptor.accept(stream()));
     future(&acceptor.read_request_after(b"GET", stream()));
     future(&connector.connect_over("ws://localhost/", stream()));
+    future(&connector.connect("ws://localhost/"));
+    future(&connector.connect_unix("/run/a.sock", "ws://localhost/"));
     future(&acceptor.read_request(stream()).await?.accept());
     future(&acceptor.read_request(stream()).await?.accept_with(&Acceptance::new()));
     future(&acceptor.read_request(stream()).await?.refuse(Refusal::unavailable()));

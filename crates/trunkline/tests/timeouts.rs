@@ -4,8 +4,7 @@ mod support;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, sleep};
-use trunkline::handshake::HandshakeError;
-use trunkline::{AcceptError, Acceptor, ConnectError, Connector, Error, SendErrorKind, Timeout};
+use trunkline::{AcceptError, Acceptor, Connector, Error, SendErrorKind, Timeout};
 
 use support::*;
 
@@ -70,7 +69,12 @@ async fn sec_hc_12_slow_server_is_given_up_after_ten_seconds() {
         };
         tokio::select! {
             connected = trunkline::connect_over("ws://localhost/", client) => {
-                assert!(matches!(connected, Err(ConnectError::Timeout)));
+                let error = connected.unwrap_err();
+                assert!(error.is_timeout() && error.is_retryable(), "{error:?}");
+                assert_eq!(
+                    error.to_string(),
+                    "the handshake with localhost took longer than handshake_timeout (10s)"
+                );
             }
             () = server => panic!("too slow to get there"),
         }
@@ -112,12 +116,10 @@ async fn sec_hc_10_refusal_without_an_end_is_told_by_the_deadline() {
         () = server => unreachable!(),
     };
     assert_elapsed(start, 10);
-    match connected {
-        Err(ConnectError::Handshake(HandshakeError::Refused(response))) => {
-            assert_eq!((response.status(), response.body()), (401, &b"log in"[..]));
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = connected.unwrap_err();
+    let response = error.response().expect("it was refused");
+    assert_eq!((response.status(), response.body()), (401, &b"log in"[..]));
+    assert!(!error.is_timeout(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

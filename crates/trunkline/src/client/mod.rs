@@ -1,33 +1,44 @@
-//! The client's side: dialling, and the opening handshake.
+//! The client's side: from a URL to an open connection.
+//!
+//! ```text
+//!   URL ──▶ target ──▶ resolve ──▶ dial (race) ──▶ secure ──▶ handshake ──▶ WebSocket
+//! ```
+//!
+//! Each step is a function of its own and has its own share of the time ([`timeouts`]); whichever fails
+//! makes a [`ConnectError`] that says so.
 
-use std::fmt;
-use std::io;
+mod dial;
+mod error;
+mod handshake;
+mod race;
+mod refusal;
+mod resolve;
+#[cfg(feature = "rustls")]
+mod secure;
+mod target;
+mod timeouts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "rustls")]
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(feature = "deflate")]
 use trunkline_proto::deflate::DeflateConfig;
-use trunkline_proto::handshake::{
-    ClientConfig, ClientHandshake, HandshakeError, InvalidHeader, InvalidUrl, Opened, Subprotocols,
-    Url,
-};
+use trunkline_proto::handshake::{ClientConfig, InvalidHeader, Subprotocols, Url};
 use trunkline_proto::limits::Settings;
-use trunkline_proto::{Connection, Limit, Role};
+use trunkline_proto::{Limit, Role};
 
-use crate::driver::Driver;
-use crate::masks::{SystemMasks, random};
+use self::dial::Dialer;
+use self::resolve::SharedResolver;
+use self::target::Target;
+use self::timeouts::{Budget, Timeouts};
 #[cfg(feature = "rustls")]
-use crate::tls::{ClientTls, InvalidTls};
+use crate::tls::ClientTls;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// From the first byte of the handshake to its last, a refusal's body included.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub use error::{ConnectError, Fault, Stage};
+pub use resolve::{Lookup, Resolver, SystemResolver};
 
 /// Connects to the server that `url` names, with the defaults of [`Connector`].
 ///
@@ -35,12 +46,12 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why there is no connection.
 ///
 /// # Cancel safety
-/// Dropping the future drops the stream.
+/// Dropping the future drops the stream, or all that are being tried.
 ///
 /// # Examples
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut ws = trunkline::connect("ws://127.0.0.1:9001/chat").await?;
+/// let mut ws = trunkline::connect("wss://example.com/chat").await?;
 /// ws.send("hello").await?;
 /// # Ok(()) }
 /// ```
@@ -76,8 +87,12 @@ where
 
 /// How a client connects. Cloning it is cheap: make one and share it.
 ///
-/// By default: no subprotocol, no further headers, no compression, messages up to 16 MiB, 10 seconds
-/// for the handshake, and a ping after 20 seconds of silence.
+/// URLs begin with `ws://`, with `wss://` for TLS, or with `ws+unix://` for a Unix socket, as in
+/// `ws+unix:///run/app.sock:/chat`.
+///
+/// By default: no subprotocol, no further headers, no compression, messages up to 16 MiB, a ping after
+/// 20 seconds of silence; addresses from the system, the first to connect of at most 16; servers have to
+/// show a certificate that the platform trusts; 10 seconds for each step, 30 in all.
 ///
 /// ```
 /// use trunkline::{Connector, handshake::Subprotocols};
@@ -91,7 +106,8 @@ where
 pub struct Connector {
     config: Arc<ClientConfig>,
     settings: Arc<Settings>,
-    handshake_timeout: Duration,
+    dialer: Dialer,
+    timeouts: Timeouts,
     #[cfg(feature = "rustls")]
     tls: ClientTls,
 }
@@ -108,7 +124,8 @@ impl Connector {
         Self {
             config: Arc::default(),
             settings: Arc::new(Settings::for_role(Role::Client)),
-            handshake_timeout: HANDSHAKE_TIMEOUT,
+            dialer: Dialer::default(),
+            timeouts: Timeouts::default(),
             #[cfg(feature = "rustls")]
             tls: ClientTls::new(),
         }
@@ -171,10 +188,63 @@ impl Connector {
         self
     }
 
-    /// How long the handshake may take. Default: 10 seconds.
+    /// Who looks up hosts. Default: [`SystemResolver`].
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: impl Resolver + 'static) -> Self {
+        self.dialer.resolver = SharedResolver(Arc::new(resolver));
+        self
+    }
+
+    /// How long an address may be silent before the next is tried beside it (RFC 8305 §5). Default: 250 ms,
+    /// as recommended there; what is under 10 ms is taken as that.
+    #[must_use]
+    pub fn with_attempt_delay(mut self, delay: Duration) -> Self {
+        self.dialer.attempt_delay = delay.max(dial::ATTEMPT_DELAY_MIN);
+        self
+    }
+
+    /// How many addresses of a host are tried, at least one. Default: 16.
+    #[must_use]
+    pub fn with_addresses_max(mut self, max: usize) -> Self {
+        self.dialer.addresses_max = max.max(1);
+        self
+    }
+
+    /// How long looking up the host may take. Default: 10 seconds, so that a name server can be asked twice.
+    #[must_use]
+    pub fn with_resolve_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.resolve = timeout;
+        self
+    }
+
+    /// How long connecting to an address may take, all addresses together; to a Unix socket, too. Default:
+    /// 10 seconds, in which three lost packets are repeated.
+    #[must_use]
+    pub fn with_tcp_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.tcp = timeout;
+        self
+    }
+
+    /// How long TLS may take until the server is known. Default: 10 seconds.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_tls_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.tls = timeout;
+        self
+    }
+
+    /// How long the request and its answer may take, the body of a refusal included. Default: 10 seconds.
     #[must_use]
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+        self.timeouts.handshake = timeout;
+        self
+    }
+
+    /// How long it may take from the URL to the open connection. Default: 30 seconds, less than the steps
+    /// may take together: each of them may be slow, not all.
+    #[must_use]
+    pub fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.total = timeout;
         self
     }
 
@@ -184,15 +254,38 @@ impl Connector {
     /// Why there is no connection.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the stream.
+    /// Dropping the future drops the stream, or all that are being tried.
     pub async fn connect(&self, url: &str) -> Result<WebSocket, ConnectError> {
-        let url = Url::parse(url)?;
-        let tcp = TcpStream::connect((bare_host(&url), url.port())).await?;
-        tcp.set_nodelay(true)?;
-        let transport = Transport::from(tcp);
-        let transport =
-            if url.is_secure() { self.secure(&url, transport).await? } else { transport };
-        self.shake_hands_in_time(&url, transport).await
+        let target = Target::parse(url)?;
+        // On the heap, so that a task that holds a connection is not as large as connecting was.
+        Box::pin(self.connect_to(&target)).await
+    }
+
+    /// Connects to the Unix socket at `path`. `url` names the host, which is looked up nowhere, and what to
+    /// ask for; with `wss://` the server has to be that host. A [`connect`](Self::connect) to
+    /// `ws+unix:///path:/resource` asks the host `localhost`.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let connector = trunkline::Connector::new();
+    /// let ws = connector.connect_unix("/run/app.sock", "ws://app.example/chat").await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(unix)]
+    pub async fn connect_unix(
+        &self,
+        path: impl AsRef<std::path::Path>,
+        url: &str,
+    ) -> Result<WebSocket, ConnectError> {
+        let target = Target::at_socket(path.as_ref().into(), url)?;
+        Box::pin(self.connect_to(&target)).await
     }
 
     /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;
@@ -207,11 +300,15 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let url = Url::parse(url)?;
+        let url = Url::parse(url).map_err(ConnectError::url)?;
         if url.is_secure() {
-            return Err(ConnectError::NotSecured);
+            return Err(ConnectError::caller(
+                Stage::Url,
+                "wss:// promises encryption that `connect_over` does not see to: if the stream is \
+                 encrypted and its server checked, say so with `connect_over_secured`",
+            ));
         }
-        self.shake_hands_in_time(&url, stream).await
+        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin())).await
     }
 
     /// The same over a stream that is secured already: by TLS of the caller's own, in which the server has
@@ -230,176 +327,38 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.shake_hands_in_time(&Url::parse(url)?, stream).await
+        let url = Url::parse(url).map_err(ConnectError::url)?;
+        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin())).await
     }
 
-    async fn shake_hands_in_time<S>(
-        &self,
-        url: &Url,
-        stream: S,
-    ) -> Result<WebSocket<S>, ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let mut handshake = ClientHandshake::new(url, Arc::clone(&self.config), random())?;
-        // On the heap, so that a task that holds a connection is not as large as its handshake was.
-        let connected = Box::pin(self.shake_hands(&mut handshake, stream));
-        match timeout(self.handshake_timeout, connected).await {
-            Ok(connected) => connected,
-            Err(_) => Err(match handshake.handle_eof() {
-                // Its body never ended, but what it says is known.
-                refused @ HandshakeError::Refused(_) => refused.into(),
-                _ => ConnectError::Timeout,
-            }),
+    async fn connect_to(&self, target: &Target) -> Result<WebSocket, ConnectError> {
+        let url = &target.url;
+        if url.is_secure() && cfg!(not(feature = "rustls")) {
+            let message = "wss:// needs the feature `rustls` of trunkline";
+            return Err(ConnectError::caller(Stage::Url, message));
         }
-    }
-
-    /// Puts TLS on `stream`.
-    #[cfg(feature = "rustls")]
-    async fn secure(&self, url: &Url, stream: Transport) -> Result<Transport, ConnectError> {
-        let name = ServerName::try_from(bare_host(url).to_owned());
-        let name = name.map_err(|_| ConnectError::Url(InvalidUrl::Host))?;
-        let connector = tokio_rustls::TlsConnector::from(self.tls.config().await?);
-        // On the heap, so that a task that holds a connection is not as large as its handshake was.
-        let connected = Box::pin(connector.connect(name, stream));
-        match timeout(self.handshake_timeout, connected).await {
-            Ok(tls) => Ok(Transport::from(tokio_rustls::TlsStream::from(tls?))),
-            Err(_) => Err(ConnectError::Timeout),
-        }
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    async fn secure(&self, _: &Url, _: Transport) -> Result<Transport, ConnectError> {
-        Err(ConnectError::WithoutTls)
-    }
-
-    async fn shake_hands<S>(
-        &self,
-        handshake: &mut ClientHandshake,
-        mut stream: S,
-    ) -> Result<WebSocket<S>, ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        stream.write_all(handshake.request()).await?;
-        stream.flush().await?;
-        let mut bytes = [0; 2048];
-        loop {
-            let read = stream.read(&mut bytes).await?;
-            if read == 0 {
-                return Err(handshake.handle_eof().into());
-            }
-            let progress = handshake.handle_input(&bytes[..read])?;
-            if let Some(opened) = progress.done {
-                return Ok(self.open(opened, stream, bytes[progress.taken..read].to_vec()));
-            }
-        }
-    }
-
-    fn open<S>(&self, opened: Opened, stream: S, early: Vec<u8>) -> WebSocket<S> {
-        let now = Instant::now().into_std();
-        let connection = Connection::client(Arc::clone(&self.settings), Box::new(SystemMasks), now);
-        #[cfg(feature = "deflate")]
-        let connection = match (&self.config.deflate, opened.agreement.deflate) {
-            (Some(config), Some(params)) => connection.with_deflate(config, params),
-            _ => connection,
+        let budget = self.timeouts.begin();
+        let stream = self.reach(target, &budget).await?;
+        #[cfg(feature = "rustls")]
+        let stream = match url.is_secure() {
+            true => secure::secure(&self.tls, bare_host(url), stream, &budget).await?,
+            false => stream,
         };
-        WebSocket::new(Driver::new(stream, connection, opened.agreement.subprotocol, early, now))
+        self.shake_hands(url, stream, &budget).await
+    }
+
+    /// A stream to the server that nothing has been said on.
+    async fn reach(&self, target: &Target, budget: &Budget) -> Result<Transport, ConnectError> {
+        #[cfg(unix)]
+        if let Some(path) = &target.socket {
+            return dial::dial_socket(path, budget).await.map(Transport::from);
+        }
+        let url = &target.url;
+        self.dialer.dial(bare_host(url), url.port(), budget).await.map(Transport::from)
     }
 }
 
 /// The host as the DNS and certificates write it: an IPv6 address without its brackets.
 fn bare_host(url: &Url) -> &str {
     url.host().trim_start_matches('[').trim_end_matches(']')
-}
-
-/// Why a client has no connection.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The URL is not one of a WebSocket.
-    Url(InvalidUrl),
-    /// The URL says `wss://`, and the stream that it was to go over was not said to be secured.
-    NotSecured,
-    /// The URL says `wss://`, and the library was built without TLS.
-    #[cfg(not(feature = "rustls"))]
-    WithoutTls,
-    /// There is no configuration for TLS.
-    #[cfg(feature = "rustls")]
-    Tls(InvalidTls),
-    /// A header of the configuration cannot be sent.
-    Header(InvalidHeader),
-    /// The server did not switch to WebSocket; where it answered something else, the answer is in there.
-    Handshake(HandshakeError),
-    /// The handshake took too long.
-    Timeout,
-    /// The transport failed.
-    Io(io::Error),
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Url(_) => "URL cannot be connected to",
-            Self::NotSecured => {
-                "wss:// over a stream that may not be encrypted: if it is, say so with \
-                 `connect_over_secured`"
-            }
-            #[cfg(not(feature = "rustls"))]
-            Self::WithoutTls => "wss:// needs the feature `rustls` of trunkline",
-            #[cfg(feature = "rustls")]
-            Self::Tls(_) => "TLS is not configured",
-            Self::Header(_) => "header of the request cannot be sent",
-            Self::Handshake(_) => "server did not switch to WebSocket",
-            Self::Timeout => "handshake took longer than handshake_timeout",
-            Self::Io(_) => "transport failed during the handshake",
-        })
-    }
-}
-
-impl std::error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Url(error) => Some(error),
-            Self::Header(error) => Some(error),
-            Self::Handshake(error) => Some(error),
-            Self::Io(error) => Some(error),
-            #[cfg(feature = "rustls")]
-            Self::Tls(error) => Some(error),
-            #[cfg(not(feature = "rustls"))]
-            Self::WithoutTls => None,
-            Self::Timeout | Self::NotSecured => None,
-        }
-    }
-}
-
-impl From<InvalidUrl> for ConnectError {
-    fn from(error: InvalidUrl) -> Self {
-        Self::Url(error)
-    }
-}
-
-#[cfg(feature = "rustls")]
-impl From<InvalidTls> for ConnectError {
-    fn from(error: InvalidTls) -> Self {
-        Self::Tls(error)
-    }
-}
-
-impl From<InvalidHeader> for ConnectError {
-    fn from(error: InvalidHeader) -> Self {
-        Self::Header(error)
-    }
-}
-
-impl From<HandshakeError> for ConnectError {
-    fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
-    }
-}
-
-impl From<io::Error> for ConnectError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
