@@ -92,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Attempt<S> {
             let Some(input) = self.buffer.get(..read).filter(|it| !it.is_empty()) else {
                 return Err(Failure::Handshake(self.handshake.handle_eof()));
             };
-            self.first = self.first.or(input.first().copied());
+            self.first = self.first.or_else(|| input.first().copied());
             let progress = self.handshake.handle_input(input).map_err(Failure::Handshake)?;
             if let Some(opened) = progress.done {
                 return Ok((opened, input.get(progress.taken..).unwrap_or_default().to_vec()));
