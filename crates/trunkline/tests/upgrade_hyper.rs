@@ -1,4 +1,5 @@
-//! Upgrades of requests that hyper has read: the same verdicts as our own server's, and the socket back.
+//! Upgrades of requests that hyper has read: the same verdicts as our own server's, and the socket
+//! back.
 
 #![cfg(feature = "hyper")]
 
@@ -14,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -480,6 +481,19 @@ async fn acceptance_that_cannot_be_sent_is_answered_with_500_and_says_why_to_the
     .await;
     let answer = ask(address, &upgrade_with(&[])).await;
     assert!(answer.starts_with("HTTP/1.1 500 ") && !answer.contains("not offered"), "{answer}");
+}
+
+#[test]
+fn rejection_refuses_whatever_its_status() {
+    for (given, status) in
+        [(200u16, 200u16), (404, 404), (599, 599), (101, 500), (204, 500), (600, 500)]
+    {
+        let rejection = Rejection::new(StatusCode::from_u16(given).unwrap(), "no");
+        assert_eq!(rejection.status(), status);
+        let response: Response<Bytes> = rejection.into_response();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["connection"], "close");
+    }
 }
 
 fn synthetic(method: Method, version: Version) -> Request<()> {

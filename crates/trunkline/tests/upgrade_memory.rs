@@ -34,7 +34,8 @@ async fn upgrade(tcp: TcpStream) -> WebSocket {
     upgrading.await.unwrap()
 }
 
-/// Bytes that a connection owns, its sockets included, once it has received an early message and waits for the next.
+/// Bytes that a connection owns, its sockets included, once it has received an early message and waits
+/// for the next.
 fn idle<Fut: Future<Output = WebSocket>>(open: impl Fn(TcpStream) -> Fut) -> i64 {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut bytes = 0;

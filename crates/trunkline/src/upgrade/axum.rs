@@ -19,14 +19,15 @@
 //! let app: Router = Router::new().route("/echo", any(echo)).layer(Extension(acceptor));
 //! ```
 //!
-//! `axum::serve` reads from a TCP socket, and the connection gets it back: see [`upgrade`](crate::upgrade).
+//! `axum::serve` reads from a TCP socket, and the connection gets it back: see
+//! [`upgrade`](crate::upgrade).
 //!
 //! # Shutdown
-//! `with_graceful_shutdown` waits for requests, and a connection is none any more. Tell the connections yourself, let
-//! each say goodbye with [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY), and wait for them, with a deadline,
-//! after the server has returned. A `tokio::sync::watch` does all three: whoever serves a connection has a receiver
-//! and selects between it and `recv`, the signal is a send, and `Sender::closed` waits until every receiver is gone.
-//! `examples/axum_chat.rs` does so.
+//! `with_graceful_shutdown` waits for requests, and a connection is none any more. Tell the connections
+//! yourself, let each say goodbye with [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY), and
+//! wait for them, with a deadline, after the server has returned. A `tokio::sync::watch` does all
+//! three: whoever serves a connection has a receiver and selects between it and `recv`, the signal is a
+//! send, and `Sender::closed` waits until every receiver is gone. `examples/axum_chat.rs` does so.
 
 use std::fmt;
 use std::future::Future;
@@ -50,15 +51,17 @@ use crate::websocket::WebSocket;
 
 /// Takes a request for a WebSocket; [`on_upgrade`](Self::on_upgrade) answers it.
 ///
-/// The request keeps the rules of the protocol once a handler has this; others have been answered with 400, 405 or
-/// 426 and a text that says why. Whether the page that asks may connect is judged by `on_upgrade`, when all settings
-/// are known: a page of another origin is answered with 403 there, whatever the handler has made of it.
+/// The request keeps the rules of the protocol once a handler has this; others have been answered with
+/// 400, 405 or 426 and a text that says why. Whether the page that asks may connect is judged by
+/// `on_upgrade`, when all settings are known: a page of another origin is answered with 403 there,
+/// whatever the handler has made of it.
 ///
-/// The settings are those of the [`Acceptor`] in an `Extension`, or the defaults. One that is kept in a state is given
-/// with [`with_acceptor`](Self::with_acceptor). The other setters change what is the same for nobody else; each costs
-/// a copy.
+/// The settings are those of the [`Acceptor`] in an `Extension`, or the defaults. One that is kept in a
+/// state is given with [`with_acceptor`](Self::with_acceptor). The other setters are for a handler that
+/// differs from the rest; each costs a copy of the settings.
 ///
-/// As an `Option` it is `None` for a request that is not for a WebSocket, so that a page may have the same path.
+/// As an `Option` it is `None` for a request that is not for a WebSocket, so that a page may have the
+/// same path.
 #[must_use = "the client waits for the answer that `on_upgrade` gives"]
 pub struct WebSocketUpgrade {
     /// To be judged once more, by what is configured then.
@@ -133,8 +136,8 @@ impl WebSocketUpgrade {
         }
     }
 
-    /// The same in two parts, for a caller who wants to know why there is no connection, or to have the task in its
-    /// own hands.
+    /// The same in two parts, for a caller who wants to know why there is no connection, or to have the
+    /// task in its own hands.
     ///
     /// # Errors
     /// Why the request is refused, with the answer that says so.

@@ -10,7 +10,8 @@ use super::rejection::refusal;
 
 /// Whether a request asks for a WebSocket, however badly. What does not is for another handler.
 ///
-/// It is cheaper than to have the request judged, and tells a page for people from one for programs on the same path.
+/// It is cheaper than to have the request judged, and tells a page for people from one for programs on
+/// the same path.
 pub fn asks_for_websocket<B>(request: &http::Request<B>) -> bool {
     HttpHead::of(request).asks_for_websocket()
 }
@@ -70,7 +71,8 @@ impl<'a> HttpHead<'a> {
     }
 
     fn measure(&self, target: &str, limits: &HeadLimits) -> Result<(), HeadError> {
-        // What separates the parts of the first line, and name and value of a header, from each other and the next.
+        // What separates the parts of the first line, and name and value of a header, from each other
+        // and the next.
         const AROUND_TARGET: usize = " ".len() + " HTTP/1.1\r\n".len();
         const AROUND_FIELD: usize = ": ".len() + "\r\n".len();
         let fields = self.headers.iter();

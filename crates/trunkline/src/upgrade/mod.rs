@@ -1,7 +1,7 @@
 //! WebSockets in servers of HTTP that are there already: hyper, axum, tower.
 //!
-//! Such a server reads the request, and we judge it by the same rules as [`Acceptor::accept`] does. What follows is
-//! in two parts, for the answer goes out only after it has been returned to the server:
+//! Such a server reads the request, and we judge it by the same rules as [`Acceptor::accept`] does.
+//! What follows is in two parts, for the answer goes out only after it has been returned to the server:
 //!
 //! ```text
 //!   http::Request ──▶ Acceptor::upgrade ──▶ 101, returned to the server, which writes it
@@ -40,14 +40,15 @@
 //! ```
 //!
 //! # What is left of the server
-//! Nothing, where it read from a TCP socket: the connection gets that socket back, with what was read from it too
-//! far, and the server's buffers are gone with its task. From another stream, such as one of TLS, each byte passes
-//! through the boxes in which the server had put it; [`Upgrading::over`] takes a stream whose type is known out of
-//! them.
+//! Nothing, where it read from a TCP socket: the connection gets that socket back, with what was read
+//! from it too far, and the server's buffers are gone with its task. From another stream, such as one
+//! of TLS, each byte passes through the boxes in which the server had put it; [`Upgrading::over`] takes
+//! a stream whose type is known out of them.
 //!
 //! # Versions of HTTP
-//! This is the upgrade of HTTP/1.1. A request of HTTP/2 for a WebSocket (RFC 8441) is answered with 501. Clients send
-//! one only to servers that say they take it: do not enable the extended CONNECT protocol where nothing else needs it.
+//! This is the upgrade of HTTP/1.1. A request of HTTP/2 for a WebSocket (RFC 8441) is answered with
+//! 501. Clients send one only to servers that say they take it: do not enable the extended CONNECT
+//! protocol where nothing else needs it.
 
 #[cfg(feature = "axum")]
 pub mod axum;

@@ -9,14 +9,19 @@ use trunkline_proto::handshake::{AcceptError, Headers, InvalidHeader, Refusal};
 
 /// A request that is not upgraded, and the answer that tells the client why.
 ///
-/// It can be made of any [`Refusal`]:
-///
 /// ```
+/// use bytes::Bytes;
+/// use http::{Response, StatusCode};
 /// use trunkline::{handshake::Refusal, upgrade::Rejection};
 ///
+/// let full = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "come back later");
+/// let response: Response<Bytes> = full.into_response();
+/// assert_eq!(response.status(), 503);
+///
+/// // With headers of its own:
 /// let refusal = Refusal::new(401, "log in first")?.with_header("WWW-Authenticate", "Bearer")?;
-/// let response: http::Response<Vec<u8>> = Rejection::from(refusal).into_response().map(|body: bytes::Bytes| body.into());
-/// assert_eq!(response.status(), 401);
+/// let response: Response<Bytes> = Rejection::from(refusal).into_response();
+/// assert_eq!(response.headers()["www-authenticate"], "Bearer");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -27,6 +32,20 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Any refusal, with a body in plain text. A status that cannot refuse, such as 101 or 204, becomes
+    /// 500.
+    ///
+    /// Unlike another answer of the same status it ends the connection: see
+    /// [`into_response`](Self::into_response).
+    pub fn new(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Refusal::new(status.as_u16(), body)
+            .unwrap_or_else(|_| {
+                refusal(500, "this status refuses nothing: this is a fault of the server")
+            })
+            .into()
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -37,15 +56,15 @@ impl Rejection {
         &self.refusal
     }
 
-    /// The answer. It ends the connection, so that nothing a client has sent behind its request can be taken for
-    /// another one.
+    /// The answer. It ends the connection, so that nothing a client has sent behind its request can be
+    /// taken for another one.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(Bytes::copy_from_slice(self.refusal.body())));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        // `Refusal` has checked names and values. What http does not take even so is a name of 64 KiB, or the header
-        // after thirty thousand others, and of those the answer can do without.
+        // `Refusal` has checked names and values. What http does not take even so is a name of 64 KiB,
+        // or the header after thirty thousand others, and of those the answer can do without.
         let _ = append(headers, self.refusal.headers());
         if !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -14,10 +14,12 @@ use super::upgrading::Upgrading;
 use crate::server::Acceptor;
 
 impl Acceptor {
-    /// Accepts a request that an HTTP server has read, or refuses it by the same rules as [`accept`](Self::accept).
+    /// Accepts a request that an HTTP server has read, or refuses it by the same rules as
+    /// [`accept`](Self::accept).
     ///
-    /// Gives the answer, which is to be returned to the server as it is, and the connection to be, which is to be
-    /// awaited in another task: it opens once the server has written the answer. See [`upgrade`](crate::upgrade).
+    /// Gives the answer, which is to be returned to the server as it is, and the connection to be,
+    /// which is to be awaited in another task: it opens once the server has written the answer. See
+    /// [`upgrade`](crate::upgrade).
     ///
     /// # Errors
     /// Why the request is refused, with the answer that says so.
@@ -43,16 +45,16 @@ impl Acceptor {
     }
 }
 
-/// A request for a connection that awaits a decision, read by an HTTP server. Dropping it leaves the connection to
-/// the server, which goes on with whatever is answered.
+/// A request for a connection that awaits a decision, read by an HTTP server. Dropping it leaves the
+/// connection to the server, which goes on with whatever is answered.
 ///
 /// ```
-/// # use trunkline::{Acceptor, handshake::{Acceptance, Refusal}, upgrade::{Rejection, Upgrading}};
-/// # use http::{Request, Response}; use bytes::Bytes;
+/// # use trunkline::{Acceptor, handshake::Acceptance, upgrade::{Rejection, Upgrading}};
+/// # use http::{Request, Response, StatusCode}; use bytes::Bytes;
 /// # fn serve<B>(acceptor: Acceptor, mut request: Request<B>) -> Result<(Response<Bytes>, Upgrading), Rejection> {
 /// let upgrade = acceptor.read_http_request(&mut request)?;
 /// if upgrade.request().path() != "/chat" {
-///     return Err(Refusal::new(404, "no such room").expect("404 refuses").into());
+///     return Err(Rejection::new(StatusCode::NOT_FOUND, "no such room"));
 /// }
 /// upgrade.accept_with(&Acceptance::new())
 /// # }
@@ -84,7 +86,8 @@ impl HttpUpgrade {
     /// Accepts with a subprotocol of the caller's choice, or with further headers in the answer.
     ///
     /// # Errors
-    /// If the acceptance must not be sent. The client is to be told 500, which is the answer in the error.
+    /// If the acceptance must not be sent. The client is to be told 500, which is the answer in the
+    /// error.
     pub fn accept_with<R: From<Bytes>>(
         self,
         acceptance: &Acceptance,

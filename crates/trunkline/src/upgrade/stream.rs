@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream of a type that only the server knows.
 pub(crate) struct Handed {
-    /// Never locked, for whoever uses it has it alone. It makes the stream `Sync`, which hyper's is not, so that a
-    /// [`WebSocket`](crate::WebSocket) is `Sync` with this feature as it is without.
+    /// Never locked, for whoever uses it has it alone. It makes the stream `Sync`, which hyper's is
+    /// not, so that a [`WebSocket`](crate::WebSocket) is `Sync` with this feature as it is without.
     stream: Mutex<TokioIo<Upgraded>>,
     is_write_vectored: bool,
 }

@@ -35,10 +35,10 @@ use crate::websocket::WebSocket;
 
 /// Serves WebSockets in front of another service.
 ///
-/// A request that asks for one is answered here, with 101 or with a refusal. Its handler runs in a task of its own and
-/// is given the connection and the head of the request, in whose extensions it finds what layers further out have left.
-/// Let those refuse whom they do not know: whoever gets as far as here may connect, if [`Acceptor`] has nothing against
-/// it.
+/// A request that asks for one is answered here, with 101 or with a refusal. Its handler runs in a task
+/// of its own and is given the connection and the head of the request, in whose extensions it finds
+/// what layers further out have left. Let those refuse whom they do not know: whoever gets as far as
+/// here may connect, if [`Acceptor`] has nothing against it.
 pub struct WebSocketLayer<H> {
     acceptor: Acceptor,
     path: Option<Arc<str>>,
@@ -55,7 +55,8 @@ impl<H> WebSocketLayer<H> {
         Self { acceptor, path: None, handler: Arc::new(handler) }
     }
 
-    /// Serves WebSockets on this path alone, compared byte by byte. On others they are for the inner service.
+    /// Serves WebSockets on this path alone, compared byte by byte. On others they are for the inner
+    /// service.
     #[must_use]
     pub fn with_path(self, path: impl Into<Arc<str>>) -> Self {
         Self { path: Some(path.into()), ..self }

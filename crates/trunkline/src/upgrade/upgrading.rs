@@ -19,14 +19,14 @@ use crate::server::Acceptor;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-/// A connection that opens once the HTTP server has written the answer. Await it in a task of its own: a handler that
-/// awaited it before it returns would wait for its own answer.
+/// A connection that opens once the HTTP server has written the answer. Await it in a task of its own:
+/// a handler that awaited it before it returns would wait for its own answer.
 ///
-/// It gives a [`WebSocket`] over the TCP socket that the server read from, with Nagle's algorithm turned off, or over
-/// what the server hands out if it read from something else.
+/// It gives a [`WebSocket`] over the TCP socket that the server read from, with Nagle's algorithm
+/// turned off, or over what the server hands out if it read from something else.
 ///
-/// It waits no longer than [`Acceptor::with_handshake_timeout`] allows. Dropping it drops the connection, once the
-/// answer has been written.
+/// It waits no longer than [`Acceptor::with_handshake_timeout`] allows. Dropping it drops the
+/// connection, once the answer has been written.
 #[must_use = "a connection does not open unless it is awaited"]
 pub struct Upgrading {
     on_upgrade: OnUpgrade,
@@ -40,7 +40,8 @@ impl Upgrading {
         Self { on_upgrade, acceptor, agreement, timeout: None }
     }
 
-    /// The same over the very stream that the server was given, in the `TokioIo` in which hyper wants it.
+    /// The same over the very stream that the server was given, in the `TokioIo` in which hyper wants
+    /// it.
     ///
     /// ```
     /// # use tokio::net::UnixStream; use trunkline::{WebSocket, upgrade::{UpgradeError, Upgrading}};
@@ -109,8 +110,8 @@ where
 fn transport(upgraded: Upgraded) -> (Transport, Vec<u8>) {
     let upgraded = match unwrap::<TcpStream>(upgraded) {
         Ok((tcp, early)) => {
-            // Messages that are small and wait for an answer would wait for each other. Without it they are late,
-            // not lost.
+            // Messages that are small and wait for an answer would wait for each other. Without it they
+            // are late, not lost.
             let _ = tcp.set_nodelay(true);
             return (tcp.into(), early);
         }
@@ -133,7 +134,8 @@ impl fmt::Debug for Upgrading {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpgradeError {
-    /// The answer was not written: the client hung up, or something between here and the server answered in our place.
+    /// The answer was not written: the client hung up, or something between here and the server
+    /// answered in our place.
     Unanswered(::hyper::Error),
     /// The server does not hand out its connections.
     WithoutUpgrades(::hyper::Error),

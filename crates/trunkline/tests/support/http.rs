@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub type Answer = Response<Full<Bytes>>;
 
-/// A request for a WebSocket with these headers besides, or instead of those of the same name; an empty value leaves
-/// a header out.
+/// A request for a WebSocket with these headers besides, or instead of those of the same name; an empty
+/// value leaves a header out.
 pub fn upgrade_with(headers: &[(&str, &str)]) -> String {
     let mut fields = vec![
         ("Host", "localhost"),
@@ -71,7 +71,8 @@ where
     address
 }
 
-/// What a server answers to `request`, which is all that a client ever sends, up to the end of the connection.
+/// What a server answers to `request`, which is all that a client ever sends, up to the end of the
+/// connection.
 pub async fn ask(address: SocketAddr, request: &str) -> String {
     let mut tcp = TcpStream::connect(address).await.unwrap();
     tcp.write_all(request.as_bytes()).await.unwrap();
