@@ -105,7 +105,8 @@ pub struct Settings {
     pub idle_timeout: Option<Duration>,
     /// How long a message may stay unfinished: 60 s. Messages received as a stream are exempt.
     pub unfinished_message_timeout: Option<Duration>,
-    /// How long the transport may take nothing while bytes wait to be written: 30 s.
+    /// How long the transport may take nothing while bytes wait to be written, and how long it may
+    /// take to empty a buffer of its own: 30 s.
     pub write_timeout: Option<Duration>,
     /// How long the closing handshake may take, the end of the transport included: 10 s.
     pub close_timeout: Duration,

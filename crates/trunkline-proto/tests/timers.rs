@@ -376,6 +376,34 @@ fn nothing_stalls_where_nothing_waits() {
     }
 }
 
+/// A transport that took everything and cannot get rid of it has the same time, until it can.
+#[test]
+fn sec_bp_03_a_flush_that_does_not_end_is_given_up() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.keepalive_interval = None;
+        }));
+        driven.conn.queue("one").unwrap();
+        driven.drain();
+        driven.conn.flush_stalled(at(5));
+        driven.conn.flush_stalled(at(10));
+        check_due(&mut driven, at(35));
+        driven.conn.flushed();
+        assert_eq!(driven.conn.poll_timeout(), None, "it is rid of it");
+        driven.conn.flush_stalled(at(40));
+        driven.conn.queue("two").unwrap();
+        driven.conn.flushed();
+        check_due(&mut driven, at(70));
+        driven.conn.transmitted(1, at(60));
+        assert_eq!(driven.conn.poll_timeout(), None, "one byte is progress");
+        driven.drain();
+        driven.conn.flush_stalled(at(60));
+        check_due(&mut driven, at(90));
+        assert_eq!(driven.conn.handle_timeout(at(90)), Err(Timeout::Write));
+        assert!(driven.conn.is_closed());
+    }
+}
+
 /// §7.1.1: while closing, the close deadline takes the place of keepalive and idle.
 #[test]
 fn closing_has_one_deadline_for_all() {

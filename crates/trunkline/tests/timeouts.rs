@@ -2,7 +2,7 @@
 
 mod support;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
 use tokio::time::{Instant, sleep};
 use trunkline::{AcceptError, Acceptor, Connector, Error, SendErrorKind, Timeout};
 
@@ -235,6 +235,69 @@ async fn sec_bp_03_peer_that_takes_nothing_is_given_up_after_30_s() {
                 raw.write_all(&frame(role.peer(), PONG, b"alive")).await.unwrap();
             };
             tokio::join!(sending, peer);
+        }
+    }
+}
+
+/// SEC-BP-03: the same where it is the stream's own buffer that cannot be emptied: all was taken, and
+/// nothing gets through.
+#[tokio::test(start_paused = true)]
+async fn sec_bp_03_stream_that_cannot_flush_is_given_up_after_30_s() {
+    for role in ROLES {
+        for split in [false, true] {
+            for receives in [false, true] {
+                let (ours, mut raw) = duplex(500);
+                let ours = BufWriter::with_capacity(10_000, ours);
+                let ours = with_raw_peer(role, |_| (), ours, &mut raw).await;
+                let mut ours = Ours::new(ours, split);
+                let start = Instant::now();
+                let sending = async {
+                    let ended = if receives {
+                        ours.feed(vec![0; 1000]).await.unwrap();
+                        assert!(poll_up_to(1, ours.flush()).is_none());
+                        ours.recv().await.unwrap_err()
+                    } else {
+                        let error = ours.send(vec![0; 1000]).await.unwrap_err();
+                        let expect = SendErrorKind::Broken(Error::Timeout(Timeout::Write));
+                        assert_eq!(format!("{:?}", error.kind()), format!("{expect:?}"));
+                        assert_elapsed(start, 30);
+                        ours.recv().await.unwrap_err()
+                    };
+                    assert!(matches!(ended, Error::Timeout(Timeout::Write)), "{ended:?}");
+                    assert_elapsed(start, 30);
+                    assert_eq!(ours.recv().await.unwrap(), None);
+                };
+                // It is alive, and reads nothing.
+                let peer = async {
+                    sleep(secs(15)).await;
+                    raw.write_all(&frame(role.peer(), PONG, b"alive")).await.unwrap();
+                };
+                tokio::join!(sending, peer);
+            }
+        }
+    }
+}
+
+/// A flush that takes its time is none that is stuck: the next one has 30 s of its own.
+#[tokio::test(start_paused = true)]
+async fn flush_that_ends_in_time_leaves_no_deadline_behind() {
+    for role in ROLES {
+        let (ours, mut raw) = duplex(500);
+        let ours = BufWriter::with_capacity(10_000, ours);
+        let set = |settings: &mut trunkline::limits::Settings| settings.keepalive_interval = None;
+        let mut ours = with_raw_peer(role, set, ours, &mut raw).await;
+        for _ in 0..3 {
+            let reading = async {
+                sleep(secs(20)).await;
+                read_frame(role, &mut raw).await
+            };
+            let (sent, read) = tokio::join!(ours.send(vec![7; 1000]), reading);
+            sent.unwrap();
+            assert_eq!(read, Some((BINARY, vec![7; 1000])));
+        }
+        tokio::select! {
+            ended = ours.recv() => panic!("{ended:?}"),
+            () = sleep(secs(3600)) => {}
         }
     }
 }

@@ -86,7 +86,7 @@ pub struct Connection {
     /// The message whose frames are coming in. Most messages are one whole small frame and never get here.
     assembler: Option<Box<Assembler>>,
     transmit: Transmit,
-    /// Since when the transport has taken nothing.
+    /// Since when the transport has taken nothing, or kept what it took.
     stalled_since: Option<Instant>,
     pong: Pong,
     /// The message that is being sent in chunks.
@@ -220,6 +220,20 @@ impl Connection {
         } else {
             self.stalled_since = None;
             self.transmit.advance(bytes);
+        }
+    }
+
+    /// Takes note that the transport took everything, but keeps some of it in a buffer of its own that
+    /// it cannot empty at the moment: this too starts the clock of [`Settings::write_timeout`]. It
+    /// stops with [`flushed`](Self::flushed), or when the transport takes more.
+    pub fn flush_stalled(&mut self, now: Instant) {
+        self.stalled_since.get_or_insert(now);
+    }
+
+    /// Takes note that nothing is left in the transport's own buffer.
+    pub fn flushed(&mut self) {
+        if self.transmit.is_empty() {
+            self.stalled_since = None;
         }
     }
 

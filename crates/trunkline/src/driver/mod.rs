@@ -17,7 +17,7 @@ mod owned;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::buf::Limit;
@@ -406,9 +406,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         self.reclaim_buffer();
         if self.unflushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.unflushed = false;
+            return self.poll_flush_stream(cx);
         }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Has the stream get rid of what it took: one that buffers can be stuck with it.
+    fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
+            self.conn.flush_stalled(clock());
+            return Poll::Pending;
+        };
+        flushed?;
+        self.unflushed = false;
+        self.conn.flushed();
         Poll::Ready(Ok(()))
     }
 
