@@ -3,7 +3,7 @@
 mod support;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use trunkline::{AcceptError, Acceptor, Connector, Error, SendErrorKind, Timeout};
 
 use support::*;
@@ -51,6 +51,38 @@ async fn sec_rl_02_slow_client_is_told_408_after_ten_seconds() {
     tokio::select! {
         _ = async { tokio::join!(client, accepting) } => {}
         () = async { slow.await; std::future::pending().await } => {}
+    }
+}
+
+/// The deadline is for the peer, not for the application: it may think for an hour, and the peer then
+/// has ten seconds of its own to take the answer.
+#[tokio::test(start_paused = true)]
+async fn answer_has_ten_seconds_after_the_decision() {
+    for (reads_after, expect) in [(9, true), (11, false)] {
+        // The answer does not fit, so it takes a peer that reads.
+        let (server, mut raw) = duplex(100);
+        let serving = async {
+            let upgrade = Acceptor::new().read_request(server).await.unwrap();
+            sleep(secs(3600)).await;
+            let decided = Instant::now();
+            let accepted = upgrade.accept().await;
+            assert_elapsed(decided, if expect { 9 } else { 10 });
+            accepted
+        };
+        let client = async {
+            raw.write_all(REQUEST).await.unwrap();
+            sleep(secs(3600 + reads_after)).await;
+            let mut answer = vec![0; 12];
+            raw.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, b"HTTP/1.1 101");
+            raw.read_to_end(&mut answer).await.unwrap();
+        };
+        let both = async { tokio::join!(async { serving.await.map(drop) }, client).0 };
+        let accepted = timeout(secs(2 * 3600), both).await.expect("nobody waits for ever");
+        match accepted {
+            Ok(()) => assert!(expect),
+            Err(error) => assert!(!expect && matches!(error, AcceptError::Timeout), "{error:?}"),
+        }
     }
 }
 
@@ -235,6 +267,57 @@ async fn sec_bp_03_peer_that_takes_nothing_is_given_up_after_30_s() {
                 raw.write_all(&frame(role.peer(), PONG, b"alive")).await.unwrap();
             };
             tokio::join!(sending, peer);
+        }
+    }
+}
+
+/// A reader that waits knows the deadline of a ping that the other half sends.
+#[tokio::test(start_paused = true)]
+async fn ping_of_the_writer_gives_the_waiting_reader_a_deadline() {
+    for role in ROLES {
+        let set = |settings: &mut trunkline::limits::Settings| {
+            settings.keepalive_timeout = secs(2);
+        };
+        let (ours, _raw) = raw_pair(role, 1000, set).await;
+        let (mut reader, mut writer) = ours.split();
+        let start = Instant::now();
+        let pinging = async {
+            sleep(secs(5)).await;
+            writer.ping().await.unwrap();
+        };
+        let (received, ()) = tokio::join!(reader.recv(), pinging);
+        assert!(matches!(received, Err(Error::Timeout(Timeout::Keepalive))), "{received:?}");
+        // Without the ping: 20 seconds of silence, and 2.
+        assert_elapsed(start, 7);
+    }
+}
+
+/// While a `send` waits, no more is read than is kept. What the peer says beyond that is not read, but
+/// it is not silent.
+#[tokio::test(start_paused = true)]
+async fn peer_that_sends_more_than_is_taken_is_not_silent() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (ours, raw) = raw_pair(role, 10_000, |_| ()).await;
+            let mut ours = Ours::new(ours, split);
+            let (mut from_us, mut to_us) = tokio::io::split(raw);
+            let message = frame(role.peer(), BINARY, &[7; 10_000]);
+            let flooding = async { while to_us.write_all(&message).await.is_ok() {} };
+            // It takes a little now and then, for ten minutes.
+            let reading = async {
+                for _ in 0..60 {
+                    sleep(secs(10)).await;
+                    from_us.read_exact(&mut [0; 10]).await.unwrap();
+                }
+                from_us.read_exact(&mut vec![0; 99_000]).await.unwrap();
+            };
+            let peer = async { tokio::join!(flooding, reading) };
+            let sent = tokio::select! {
+                sent = ours.send(vec![0; 100_000]) => sent,
+                _ = peer => unreachable!(),
+            };
+            sent.unwrap();
+            assert_eq!(ours.recv().await.unwrap().unwrap().len(), 10_000);
         }
     }
 }
