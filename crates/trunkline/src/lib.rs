@@ -48,6 +48,7 @@ mod batch;
 mod client;
 mod driver;
 mod error;
+mod incoming;
 #[cfg(feature = "client")]
 mod masks;
 mod scratch;
@@ -73,6 +74,7 @@ pub use client::{
     ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
 };
 pub use error::{Error, SendError, SendErrorKind};
+pub use incoming::Incoming;
 #[cfg(feature = "server")]
 pub use server::{
     AcceptError, Acceptor, Drain, Drained, Incoming, Listener, Outcome, Server, ServerCounts,

@@ -14,6 +14,7 @@ use crate::access::{Access, Half, Shared};
 use crate::batch::Batch;
 use crate::driver::{Driver, OwnedDriver};
 use crate::error::{Error, SendError};
+use crate::incoming::{Incoming, poll_recv_incoming};
 use crate::streaming::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
@@ -95,6 +96,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     /// Dropping the future loses nothing.
     pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
         poll_fn(|cx| self.poll(cx, |driver, cx| poll_recv_many(driver, cx, batch))).await
+    }
+
+    /// As [`WebSocket::recv_incoming`].
+    ///
+    /// # Errors
+    /// How the connection ended, other than by a closing handshake.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn recv_incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        poll_fn(|cx| self.poll(cx, poll_recv_incoming)).await
     }
 
     /// As [`WebSocket::recv_streamed`].

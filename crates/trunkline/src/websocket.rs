@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::batch::Batch;
 use crate::driver::{Driver, Next, OwnedDriver, Progress, Sink};
 use crate::error::{Error, SendError};
+use crate::incoming::{Incoming, poll_recv_incoming};
 use crate::split::{Reader, Writer, split};
 use crate::streaming::{MessageReader, MessageWriter};
 #[cfg(feature = "server")]
@@ -126,6 +127,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Dropping the future loses nothing: messages are in `batch` only once it has given their number.
     pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
         poll_fn(|cx| poll_recv_many(&mut self.driver, cx, batch)).await
+    }
+
+    /// Receives what comes next, be it a message, a ping or a pong; otherwise as [`recv`](Self::recv).
+    ///
+    /// For tools that show what a connection carries. Pings that come in while a `send` waits are
+    /// answered and not given.
+    ///
+    /// # Errors
+    /// How the connection ended otherwise. After that it gives `None`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn run(mut ws: trunkline::WebSocket) -> Result<(), Box<dyn std::error::Error>> {
+    /// use trunkline::Incoming;
+    ///
+    /// ws.ping().await?;
+    /// while let Some(incoming) = ws.recv_incoming().await? {
+    ///     if let Incoming::Pong(Some(round_trip)) = incoming {
+    ///         println!("pong after {round_trip:?}");
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn recv_incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        poll_fn(|cx| poll_recv_incoming(&mut self.driver, cx)).await
     }
 
     /// Receives the next message in chunks as it comes in, of whatever length: only

@@ -123,7 +123,10 @@ fn decode_in_place(
 ) -> Result<Next, Decoded> {
     let mut next = match conn.poll_event(input, now) {
         Ok(None) => return Err(Decoded::All),
-        Ok(Some(Event::Ping(_))) => return Err(Decoded::Pinged),
+        Ok(Some(ping @ Event::Ping(_))) => {
+            sink.on_event(ping);
+            return Err(Decoded::Pinged);
+        }
         Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
         Ok(Some(event)) => sink.on_event(event),
         Err(error) => return Err(Decoded::Ended(Err(error.into()))),

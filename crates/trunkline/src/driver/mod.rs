@@ -305,7 +305,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut taken = 0;
         let outcome = loop {
             match decode(&mut self.conn, bytes, &mut taken, self.now, sink) {
-                Decoded::Pinged => self.try_flush(cx),
+                Decoded::Pinged => {
+                    self.try_flush(cx);
+                    if sink.is_satisfied() {
+                        break None;
+                    }
+                }
                 Decoded::All | Decoded::Stopped => break None,
                 Decoded::Ended(outcome) => break Some(outcome),
             }

@@ -18,7 +18,7 @@ pub use trunkline::testing::frame;
 use trunkline::testing::pair_over;
 use trunkline::tls::rustls::ServerConfig as ServerTlsConfig;
 use trunkline::{
-    Acceptor, Batch, CloseCode, CloseInfo, Connector, Error, Limit, Message, MessageKind,
+    Acceptor, Batch, CloseCode, CloseInfo, Connector, Error, Incoming, Limit, Message, MessageKind,
     MessageReader, MessageWriter, Outgoing, Reader, Role, SendError, WebSocket, Writer,
 };
 use trunkline_proto::frame::{MaskKey, MaskSource};
@@ -255,6 +255,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ours<S> {
         match self {
             Self::Whole(ws) => ws.recv_many(batch).await,
             Self::Halves(reader, _) => reader.recv_many(batch).await,
+        }
+    }
+
+    pub async fn recv_incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        match self {
+            Self::Whole(ws) => ws.recv_incoming().await,
+            Self::Halves(reader, _) => reader.recv_incoming().await,
         }
     }
 
