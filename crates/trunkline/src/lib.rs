@@ -77,7 +77,7 @@ pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
 #[cfg(feature = "server")]
 pub use server::{
-    AcceptError, Acceptor, Drain, Drained, Incoming, Listener, Outcome, Server, ServerCounts,
+    AcceptError, Accepted, Acceptor, Drain, Drained, Listener, Outcome, Server, ServerCounts,
     ServerHandle, Upgrade, accept,
 };
 pub use split::{Reader, Writer};

@@ -8,7 +8,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use trunkline::handshake::Refusal;
 use trunkline::{
-    AcceptError, Acceptor, CloseCode, Drain, Error, Incoming, Message, Server, Transport, Upgrade,
+    AcceptError, Accepted, Acceptor, CloseCode, Drain, Error, Message, Server, Transport, Upgrade,
     WebSocket,
 };
 
@@ -49,7 +49,7 @@ fn tempfile() -> std::path::PathBuf {
 
 #[tokio::test]
 async fn handlers_see_the_request_and_where_it_comes_from() {
-    let (_handle, address) = serve(|mut ws: WebSocket, incoming: Incoming| async move {
+    let (_handle, address) = serve(|mut ws: WebSocket, incoming: Accepted| async move {
         let seen = format!(
             "{} {:?} {}",
             incoming.request().path(),
@@ -170,7 +170,7 @@ async fn a_handler_that_closes_is_not_contradicted() {
 /// SEC-RL-13: the peer of a handler that panics is told, the others hear nothing of it.
 #[tokio::test]
 async fn sec_rl_13_a_panic_ends_its_connection_with_1011_and_no_other() {
-    let (handle, address) = serve(|mut ws: WebSocket, incoming: Incoming| {
+    let (handle, address) = serve(|mut ws: WebSocket, incoming: Accepted| {
         let path = incoming.request().path().to_owned();
         assert_ne!(path, "/at-once", "before there is a future");
         async move {

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use trunkline_proto::handshake::Request;
 
 /// What a server knows of a connection that it has accepted: what was asked for, and from where.
-pub struct Incoming {
+pub struct Accepted {
     request: Request,
     peer_addr: Option<SocketAddr>,
 }
 
-impl Incoming {
+impl Accepted {
     pub(super) fn new(request: Request, peer_addr: Option<SocketAddr>) -> Self {
         Self { request, peer_addr }
     }
@@ -27,9 +27,9 @@ impl Incoming {
     }
 }
 
-impl fmt::Debug for Incoming {
+impl fmt::Debug for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming")
+        f.debug_struct("Accepted")
             .field("request", &self.request)
             .field("peer_addr", &self.peer_addr)
             .finish()

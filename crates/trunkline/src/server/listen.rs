@@ -15,7 +15,7 @@ use trunkline_proto::Limit;
 use super::acceptor::Acceptor;
 use super::connection::Config;
 use super::drain::{Drained, Handled, ServerHandle};
-use super::handler::{Incoming, Outcome};
+use super::handler::{Accepted, Outcome};
 use super::seats::Seats;
 use super::serve::Serving;
 use super::upgrade::Upgrade;
@@ -59,7 +59,7 @@ const CONNECTIONS_PER_ADDRESS: usize = 1000;
 /// ```no_run
 /// # async fn run() -> std::io::Result<()> {
 /// # use trunkline::{Drain, Server, WebSocket};
-/// # async fn echo(_: WebSocket, _: trunkline::Incoming) {}
+/// # async fn echo(_: WebSocket, _: trunkline::Accepted) {}
 /// let server = Server::bind("127.0.0.1:9001").await?;
 /// let handle = server.handle();
 /// tokio::spawn(async move {
@@ -172,7 +172,7 @@ impl Server {
     /// Dropping the future drops listeners, handlers and connections.
     pub async fn serve<F, Fut>(self, handler: F) -> Drained
     where
-        F: Fn(WebSocket, Incoming) -> Fut + Send + Sync + 'static,
+        F: Fn(WebSocket, Accepted) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
         let handler = Arc::new(handler);
@@ -181,7 +181,7 @@ impl Server {
             async move {
                 let peer_addr = upgrade.peer_addr();
                 let (ws, request) = upgrade.accept_keeping_request().await.map_err(|_| ())?;
-                let outcome = handler(ws, Incoming::new(request, peer_addr)).await;
+                let outcome = handler(ws, Accepted::new(request, peer_addr)).await;
                 if outcome.is_failure() { Err(()) } else { Ok(()) }
             }
         });

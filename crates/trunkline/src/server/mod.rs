@@ -25,6 +25,6 @@ pub use acceptor::{Acceptor, accept};
 pub use counts::ServerCounts;
 pub use drain::{Drain, Drained, ServerHandle};
 pub use error::AcceptError;
-pub use handler::{Incoming, Outcome};
+pub use handler::{Accepted, Outcome};
 pub use listen::{Listener, Server};
 pub use upgrade::Upgrade;

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use trunkline::{
-    Drained, Error, Incoming, Listener, Message, Server, ServerCounts, ServerHandle, Transport,
+    Accepted, Drained, Error, Listener, Message, Server, ServerCounts, ServerHandle, Transport,
     WebSocket,
 };
 
@@ -43,7 +43,7 @@ pub async fn echo<S>(ws: WebSocket, _: S) -> Result<(), Box<dyn std::error::Erro
 /// A server that runs `handler`.
 pub async fn serve<F, Fut>(handler: F) -> (ServerHandle, SocketAddr)
 where
-    F: Fn(WebSocket, Incoming) -> Fut + Send + Sync + 'static,
+    F: Fn(WebSocket, Accepted) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: trunkline::Outcome> + Send + 'static,
 {
     let (server, address) = bind().await;
