@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
-use trunkline::handshake::{Acceptance, HandshakeError, Refusal};
+use trunkline::handshake::{Acceptance, Refusal};
 use trunkline::testing::{Peer, Playing, Unmet, faulty, pair, pair_over, pipe, transport};
 use trunkline::{
-    Acceptor, CloseCode, ConnectError, Connector, Error, MessageKind, ProtocolError, Timeout,
+    Acceptor, CloseCode, Connector, Error, Fault, MessageKind, ProtocolError, Stage, Timeout,
     WebSocket,
 };
 
@@ -42,7 +42,7 @@ async fn pair_that_does_not_come_about_says_why() {
     let (other, server) = pipe(1000);
     drop(other);
     let error = pair_over(&Connector::new(), &Acceptor::new(), client, server).await.unwrap_err();
-    assert_eq!(error.to_string(), "transport failed during the handshake");
+    assert_eq!(error.to_string(), "the handshake with localhost broke off: connection closed");
 }
 
 /// Whatever the room, and however slowly the handshake moves.
@@ -180,17 +180,16 @@ async fn peer_refuses_and_answers_anything() {
         connected.unwrap_err()
     };
     let refusal = Refusal::unavailable().with_header("Retry-After", "7").unwrap();
-    match connect(Peer::script().refuse(refusal)).await {
-        ConnectError::Handshake(HandshakeError::Refused(response)) => {
-            assert_eq!(response.status(), 503);
-            assert_eq!(response.header("Retry-After"), Some(&b"7"[..]));
-        }
-        error => panic!("{error:?}"),
+    let error = connect(Peer::script().refuse(refusal)).await;
+    let response = error.response().unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.header("Retry-After"), Some(&b"7"[..]));
+    for (answer, fault) in
+        [("ICY 200 OK\r\n\r\n", Fault::Peer), ("HTTP/1.1 101 Switc", Fault::Network)]
+    {
+        let error = connect(Peer::script().answer_with(answer)).await;
+        assert_eq!((error.stage(), error.fault()), (Stage::Handshake, fault), "{error:?}");
     }
-    let error = connect(Peer::script().answer_with("ICY 200 OK\r\n\r\n")).await;
-    assert!(matches!(error, ConnectError::Handshake(HandshakeError::Head(_))), "{error:?}");
-    let error = connect(Peer::script().answer_with("HTTP/1.1 101 Switc")).await;
-    assert!(matches!(error, ConnectError::Handshake(HandshakeError::UnexpectedEnd)), "{error:?}");
 }
 
 #[tokio::test]
