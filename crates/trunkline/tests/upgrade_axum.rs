@@ -245,9 +245,9 @@ async fn choice_of_a_handler_that_cannot_be_sent_is_answered_with_500() {
     assert!(ask(address, &upgrade_with(&[])).await.starts_with("HTTP/1.1 500 "));
 }
 
-/// A layer that answers in place of the handler: the connection that was accepted never opens.
+/// A handler that accepts and then answers something else.
 #[tokio::test]
-async fn connection_whose_answer_was_not_sent_does_not_open() {
+async fn connection_does_not_open_if_the_server_goes_on_to_the_next_request() {
     let (sender, mut errors) = mpsc::unbounded_channel();
     let handler = async move |upgrade: WebSocketUpgrade| {
         let (_, upgrading) = upgrade.accept().unwrap();

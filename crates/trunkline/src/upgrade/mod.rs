@@ -45,6 +45,11 @@
 //! of TLS, each byte passes through the boxes in which the server had put it; [`Upgrading::over`] takes
 //! a stream whose type is known out of them.
 //!
+//! # Who refuses, and when
+//! Before the request gets here, or here. The 101 has to be what the server writes: a layer that lets a
+//! request through and then puts another answer in the place of ours has closed no door, for the server
+//! may hand the connection out all the same once it has written that. Drop the [`Upgrading`] instead.
+//!
 //! # Versions of HTTP
 //! This is the upgrade of HTTP/1.1. A request of HTTP/2 for a WebSocket (RFC 8441) is answered with
 //! 501. Clients send one only to servers that say they take it: do not enable the extended CONNECT
