@@ -54,6 +54,29 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// The TCP stream at the bottom, under TLS too, to ask it about addresses. `None` for a Unix socket.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Inner::Tcp(tcp) => Some(tcp),
+            #[cfg(feature = "rustls")]
+            Inner::Tls(tls) => tls.get_ref().0.tcp(),
+            #[allow(unreachable_patterns, reason = "what else there is depends on the features")]
+            _ => None,
+        }
+    }
+
+    /// The session of TLS, to ask it about certificates and versions. `None` without TLS.
+    #[cfg(feature = "rustls")]
+    pub fn tls(&self) -> Option<&rustls::CommonState> {
+        match &self.0 {
+            Inner::Tls(tls) => Some(tls.get_ref().1),
+            _ => None,
+        }
+    }
+}
+
 impl Inner {
     fn name(&self) -> &'static str {
         match *self {

@@ -104,6 +104,10 @@ fn about_certificate(host: &str, reason: &CertificateError) -> String {
              its root certificate to `ClientTls::with_root_pem`; the server may also have left out an \
              intermediate certificate"
         ),
+        Reason::BadSignature => format!(
+            "the certificate of {host} names an authority that is trusted, which has not signed it: if \
+             the authority has a new key, trust its new root certificate; or somebody is in between"
+        ),
         Reason::Revoked => format!("the certificate of {host} has been revoked"),
         _ => format!("the certificate of {host} cannot be accepted: {reason}"),
     }
@@ -160,6 +164,9 @@ fn about_alert(host: &str, alert: AlertDescription) -> (Fault, String) {
         }
         Alert::NoApplicationProtocol => {
             (Fault::Peer, format!("{host} does not speak HTTP/1.1 on this port"))
+        }
+        Alert::Unknown(number) => {
+            (Fault::Peer, format!("{host} broke off TLS with an alert of number {number}"))
         }
         _ => (Fault::Peer, format!("{host} broke off TLS with alert {alert:?}")),
     }

@@ -6,12 +6,14 @@ pub mod certificates;
 pub mod server;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
 use trunkline::handshake::{Acceptance, ServerConfig, ServerHandshake};
 use trunkline::limits::Settings;
 pub use trunkline::testing::frame;
@@ -327,22 +329,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Ours<S> {
     }
 }
 
-/// Starts a server that speaks TLS with `config` and echoes each connection until it is closed.
-pub async fn tls_echo(config: Arc<ServerTlsConfig>) -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+/// Starts a server that echoes each connection until it is closed.
+pub async fn echo() -> SocketAddr {
+    serve(|tcp| async move {
+        if let Ok(ws) = trunkline::accept(tcp).await {
+            echo_until_closed(ws).await;
+        }
+    })
+    .await
+}
+
+/// The same over TLS.
+pub async fn tls_echo(config: Arc<ServerTlsConfig>) -> SocketAddr {
     let acceptor = tokio_rustls::TlsAcceptor::from(config);
+    serve(move |tcp| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(tls) = acceptor.accept(tcp).await else { return };
+            if let Ok(ws) = trunkline::accept(tls).await {
+                echo_until_closed(ws).await;
+            }
+        }
+    })
+    .await
+}
+
+/// Starts a server that does the same with each connection, one after the other.
+pub async fn serve<F>(mut handle: impl FnMut(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (tcp, _) = listener.accept().await.unwrap();
-            let Ok(tls) = acceptor.accept(tcp).await else { continue };
-            let Ok(mut ws) = trunkline::accept(tls).await else { continue };
-            while let Ok(Some(message)) = ws.recv().await {
-                if ws.send(message).await.is_err() {
-                    break;
-                }
-            }
+            handle(tcp).await;
         }
     });
     address
+}
+
+async fn echo_until_closed<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocket<S>) {
+    while let Ok(Some(message)) = ws.recv().await {
+        if ws.send(message).await.is_err() {
+            break;
+        }
+    }
 }
