@@ -1,8 +1,8 @@
 //! WebSockets for tokio: strict, fast, with bounded memory.
 //!
-//! [`accept`] makes a [`WebSocket`] of a stream on the server's side, [`connect_over`] on the
-//! client's; [`Acceptor`] and [`Connector`] do so with other limits, subprotocols, origins, headers
-//! and compression. The protocol itself is a machine without sockets in [`trunkline_proto`]; this
+//! [`connect`] makes a [`WebSocket`] of a URL, [`connect_over`] of a stream, and [`accept`] of a stream
+//! on the server's side; [`Connector`] and [`Acceptor`] do so with other limits, subprotocols, origins,
+//! headers, deadlines, certificates and compression. The protocol itself is a machine without sockets in [`trunkline_proto`]; this
 //! crate moves its bytes and keeps its time.
 //!
 //! ```no_run

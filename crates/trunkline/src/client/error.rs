@@ -103,7 +103,8 @@ impl ConnectError {
     }
 
     pub(crate) fn header(error: InvalidHeader) -> Self {
-        Self::caller(Stage::Request, "a header of the request cannot be sent").caused_by(error)
+        let message = format!("the request cannot be made: {error}");
+        Self::caller(Stage::Request, message).caused_by(error)
     }
 
     /// The time was up; `doing` says for what.
