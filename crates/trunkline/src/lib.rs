@@ -73,6 +73,8 @@ pub use batch::{Batch, Iter};
 pub use client::{
     ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
 };
+#[cfg(feature = "client")]
+pub use client::proxy::{InvalidProxy, Proxy};
 pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
 #[cfg(feature = "server")]
