@@ -74,7 +74,7 @@ pub use client::{
     ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
 };
 #[cfg(feature = "client")]
-pub use client::proxy::{InvalidProxy, Proxy};
+pub use client::proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind, SocksError, SocksReply};
 pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
 #[cfg(feature = "server")]

@@ -1,17 +1,23 @@
 //! Which proxy to go through, and how a tunnel through it is made.
 
+mod connect;
 mod env;
+mod error;
 mod no_proxy;
 mod server;
+mod socks5;
+mod tunnel;
 
 use std::fmt;
 use std::sync::Arc;
 
 use trunkline_proto::handshake::Url;
 
+pub use self::error::{ProxyError, ProxyErrorKind};
 use self::no_proxy::NoProxy;
 pub use self::server::InvalidProxy;
 pub(crate) use self::server::ProxyServer;
+pub use self::socks5::{SocksError, SocksReply};
 
 /// Which proxy a [`Connector`](crate::Connector) goes through.
 ///
