@@ -70,11 +70,11 @@ mod websocket;
 
 pub use batch::{Batch, Iter};
 #[cfg(feature = "client")]
+pub use client::proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind, SocksError, SocksReply};
+#[cfg(feature = "client")]
 pub use client::{
     ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
 };
-#[cfg(feature = "client")]
-pub use client::proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind, SocksError, SocksReply};
 pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
 #[cfg(feature = "server")]

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 #[cfg(all(unix, any(feature = "client", feature = "server")))]
 use tokio::net::UnixStream;
 #[cfg(feature = "rustls")]
-use tokio_rustls::{TlsStream, rustls::pki_types::CertificateDer};
+use tokio_rustls::TlsStream;
 
 #[cfg(feature = "hyper")]
 use crate::upgrade::Handed;
@@ -134,18 +134,6 @@ impl From<UnixStream> for Transport {
 impl From<TlsStream<Self>> for Transport {
     fn from(tls: TlsStream<Self>) -> Self {
         Self(Inner::Tls(Box::new(tls)))
-    }
-}
-
-#[cfg(feature = "rustls")]
-impl Transport {
-    /// The certificate that the other end has shown, and its chain behind it; `None` without TLS, or
-    /// if it has shown none.
-    pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        match &self.0 {
-            Inner::Tls(tls) => tls.get_ref().1.peer_certificates(),
-            _ => None,
-        }
     }
 }
 

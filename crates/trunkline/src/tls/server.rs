@@ -95,7 +95,7 @@ impl ServerTls {
     }
 
     /// Lets in only clients with a certificate that one of the roots in `pem` vouches for.
-    /// [`Transport::peer_certificates`] tells whose it was.
+    /// [`Transport::tls`](crate::Transport::tls) tells whose it was.
     ///
     /// # Errors
     /// If there is no root in `pem`, or one that cannot be a root; or if this was made of a

@@ -15,7 +15,7 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 /// A certificate and its key.
 pub struct Identity {
     pub certificate: CertificateDer<'static>,
-    certificate_pem: String,
+    pub pem: String,
     pub key: KeyPair,
 }
 
@@ -47,7 +47,7 @@ impl Authority {
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity { certificate: certificate.der().clone(), certificate_pem: certificate.pem(), key }
+        Identity { certificate: certificate.der().clone(), pem: certificate.pem(), key }
     }
 
     /// The configuration of a server that is `name`.
@@ -58,7 +58,7 @@ impl Authority {
 
 impl Identity {
     pub fn pem(&self) -> String {
-        self.certificate_pem.clone()
+        self.pem.clone()
     }
 
     pub fn key_pem(&self) -> String {
