@@ -329,13 +329,17 @@ async fn s7_1_1_server_hangs_up_first() {
         let (received, ()) = tokio::join!(client.recv(), hang_up);
         assert_eq!(received.unwrap(), None);
         assert_elapsed(start, gone_after);
+        assert!(control.has_ended(), "no longer: the server may be waiting for it in turn");
     }
 
-    let (mut client, mut raw) = raw_pair(Role::Client, 1000, |_| ()).await;
+    let (end, mut raw) = pipe(1000, SMOOTH);
+    let control = end.control();
+    let mut client = with_raw_peer(Role::Client, |_| (), end, &mut raw).await;
     raw.write_all(&close_frame(Role::Server, 1000, "")).await.unwrap();
     let start = Instant::now();
     assert_eq!(client.recv().await.unwrap(), None, "all was said, whoever hangs up");
     assert_elapsed(start, 10);
+    assert!(control.has_ended());
 }
 
 /// §7.1.7: the rule that was broken is told to both, once to us.

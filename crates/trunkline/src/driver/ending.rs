@@ -25,7 +25,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let transport_ended = ready!(self.poll_transport_end(cx));
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Ended => return Poll::Ready(Ok(Progress::Closed)),
-                Phase::Ending { outcome, .. } if transport_ended => {
+                Phase::Ending { outcome, shut_down, .. } if transport_ended => {
+                    if outcome.is_ok() && !shut_down {
+                        // A client's turn. Its user may keep the connection, and a server that waits
+                        // for this would have to give up on it. Tried once: nobody is waiting here.
+                        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+                    }
                     return Poll::Ready(outcome.map(|()| Progress::Closed));
                 }
                 phase => self.phase = phase,
