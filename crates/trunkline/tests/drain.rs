@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use trunkline::{
-    CloseCode, Drain, Drained, Error, Incoming, Message, Role, Server, Upgrade, WebSocket,
+    Accepted, CloseCode, Drain, Drained, Error, Message, Role, Server, Upgrade, WebSocket,
 };
 
 use support::server::*;
@@ -65,8 +65,8 @@ async fn who_waits_in_recv_is_closed_with_1001_and_hears_it() {
 /// It reaches whichever task waits, not only the handler's own.
 #[tokio::test(start_paused = true)]
 async fn halves_and_other_tasks_hear_it_too() {
-    let (handle, address) = serve(|ws: WebSocket, incoming: Incoming| async move {
-        match incoming.request().path() {
+    let (handle, address) = serve(|ws: WebSocket, accepted: Accepted| async move {
+        match accepted.request().path() {
             "/halves" => {
                 let (mut reader, writer) = ws.split();
                 let reading = tokio::spawn(async move { reader.recv().await.unwrap() });
@@ -168,8 +168,8 @@ async fn who_waits_in_send_hears_it() {
 /// Peers that do not answer, and handlers that do not look, are dropped at the deadline and not before.
 #[tokio::test(start_paused = true)]
 async fn who_is_left_at_the_deadline_is_dropped() {
-    let (handle, address) = serve(|mut ws: WebSocket, incoming: Incoming| async move {
-        if incoming.request().path() == "/busy" {
+    let (handle, address) = serve(|mut ws: WebSocket, accepted: Accepted| async move {
+        if accepted.request().path() == "/busy" {
             std::future::pending::<()>().await;
         }
         let _ = ws.recv().await;

@@ -49,12 +49,12 @@ fn tempfile() -> std::path::PathBuf {
 
 #[tokio::test]
 async fn handlers_see_the_request_and_where_it_comes_from() {
-    let (_handle, address) = serve(|mut ws: WebSocket, incoming: Accepted| async move {
+    let (_handle, address) = serve(|mut ws: WebSocket, accepted: Accepted| async move {
         let seen = format!(
             "{} {:?} {}",
-            incoming.request().path(),
-            incoming.request().query(),
-            incoming.peer_addr().unwrap()
+            accepted.request().path(),
+            accepted.request().query(),
+            accepted.peer_addr().unwrap()
         );
         ws.send(seen).await
     })
@@ -170,8 +170,8 @@ async fn a_handler_that_closes_is_not_contradicted() {
 /// SEC-RL-13: the peer of a handler that panics is told, the others hear nothing of it.
 #[tokio::test]
 async fn sec_rl_13_a_panic_ends_its_connection_with_1011_and_no_other() {
-    let (handle, address) = serve(|mut ws: WebSocket, incoming: Accepted| {
-        let path = incoming.request().path().to_owned();
+    let (handle, address) = serve(|mut ws: WebSocket, accepted: Accepted| {
+        let path = accepted.request().path().to_owned();
         assert_ne!(path, "/at-once", "before there is a future");
         async move {
             while let Some(message) = ws.recv().await.unwrap() {
