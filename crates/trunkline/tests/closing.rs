@@ -332,7 +332,7 @@ async fn s7_1_1_server_hangs_up_first() {
         assert!(control.has_ended(), "no longer: the server may be waiting for it in turn");
     }
 
-    let (end, mut raw) = pipe(1000, SMOOTH);
+    let (end, mut raw) = pipe(1000);
     let control = end.control();
     let mut client = with_raw_peer(Role::Client, |_| (), end, &mut raw).await;
     raw.write_all(&close_frame(Role::Server, 1000, "")).await.unwrap();

@@ -26,7 +26,7 @@ use trunkline::handshake::{Acceptance, OriginPolicy, Refusal, ServerConfig, Subp
 use trunkline::upgrade::{HttpUpgrade, Rejection, UpgradeError, Upgrading, asks_for_websocket};
 use trunkline::{Acceptor, CloseCode, Connector, Message, Role, WebSocket};
 
-use http_support::*;
+use http_support::{serve, *};
 use support::*;
 
 /// Says everything back.
