@@ -113,6 +113,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
         let Self { access, skips_rest, .. } = self;
         let received = poll_fn(|cx| {
             access.poll(cx, |driver, cx| {
+                ready!(driver.poll_turn(cx));
+                driver.handed_out(1);
                 if let Some(message) = driver.pop_ahead() {
                     return Poll::Ready(Ok(Some((message.kind(), message.into_bytes(), true))));
                 }

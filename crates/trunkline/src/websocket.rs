@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -103,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Receives the next message, or `None` once the connection has been closed by a closing
     /// handshake, whoever began it ([`close_info`](Self::close_info) tells how).
     ///
-    /// Before it waits, it writes what [`feed`](Self::feed) queued.
+    /// Before it waits, it writes what [`feed`](Self::feed) queued. After 128 messages in a row it lets
+    /// other tasks have their turn, however many more are there.
     ///
     /// # Errors
     /// How the connection ended otherwise. After that it gives `None`.
@@ -312,6 +313,8 @@ pub(crate) fn poll_recv<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Option<Message>, Error>> {
+    ready!(driver.poll_turn(cx));
+    driver.handed_out(1);
     if let Some(message) = driver.pop_ahead() {
         return Poll::Ready(Ok(Some(message)));
     }
@@ -347,6 +350,7 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
     batch: &mut Batch,
 ) -> Poll<Result<usize, Error>> {
     batch.clear();
+    ready!(driver.poll_turn(cx));
     while let Some(message) = driver.pop_ahead() {
         batch.push(Received::Whole(message));
     }
@@ -355,7 +359,10 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let progress = driver.poll_events(cx, &mut Fill { batch: &mut *batch, bytes: 0 });
     match progress {
-        Poll::Ready(Ok(Progress::Satisfied)) => Poll::Ready(Ok(batch.len())),
+        Poll::Ready(Ok(Progress::Satisfied)) => {
+            driver.handed_out(batch.len());
+            Poll::Ready(Ok(batch.len()))
+        }
         Poll::Ready(Ok(Progress::Closed)) => Poll::Ready(Ok(0)),
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         Poll::Pending => {
@@ -384,7 +391,7 @@ pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     message: &mut Option<Outgoing<'_>>,
 ) -> Poll<Result<(), SendError>> {
-    let room = std::task::ready!(driver.poll_room(cx));
+    let room = ready!(driver.poll_room(cx));
     let Some(message) = message.take() else { return Poll::Ready(Ok(())) };
     if let Err(error) = room {
         return Poll::Ready(Err(SendError::broken(error, owned(message))));

@@ -13,6 +13,7 @@ mod decode;
 mod ending;
 mod orders;
 mod owned;
+mod turn;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -33,6 +34,7 @@ use crate::timer::Timer;
 use decode::{Ahead, Decoded, decode};
 pub(crate) use decode::{Next, Sink};
 pub(crate) use owned::OwnedDriver;
+use turn::Turn;
 
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
 /// reach the default high-water mark.
@@ -42,9 +44,9 @@ const SLICES: usize = 32;
 /// its header has to be copied, so that is kept small.
 const READ_BEFORE_FILL: usize = 16 << 10;
 
-/// Reads in one poll that bring nothing to show for. Then it is the turn of the clock and of other
-/// tasks, however much a peer has to say. Half the budget that tokio gives a task.
-const READS_PER_POLL: usize = 64;
+/// Messages that are handed out one after the other without a wait. Then it is the turn of other tasks,
+/// however many are there: as many as tokio lets a task take from one of its own queues.
+const MESSAGES_IN_A_ROW: usize = 128;
 
 /// Where the driver stands between the first byte and the last.
 enum Phase {
@@ -81,6 +83,8 @@ pub(crate) struct Driver<S> {
     streamed: bool,
     /// The last message was read to where it belongs, so the next one may have to be too.
     filled: bool,
+    /// Messages that were handed out since the last wait.
+    messages_in_a_row: usize,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
     /// To the server that accepted the connection, if one did.
@@ -108,6 +112,7 @@ impl<S> Driver<S> {
             now,
             streamed: false,
             filled: false,
+            messages_in_a_row: 0,
             unflushed: false,
             #[cfg(feature = "server")]
             tether: None,
@@ -152,6 +157,24 @@ impl<S> Driver<S> {
     /// Begins to close.
     pub(crate) fn begin_close(&mut self, code: CloseCode, reason: &str) {
         self.conn.close(code, reason, clock());
+    }
+
+    /// Ready, unless it is the turn of other tasks: a peer that sends faster than messages are taken
+    /// must not keep the thread to itself.
+    #[inline]
+    pub(crate) fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.messages_in_a_row < MESSAGES_IN_A_ROW {
+            return Poll::Ready(());
+        }
+        self.messages_in_a_row = 0;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes note that messages, or parts of them, were handed out.
+    #[inline]
+    pub(crate) fn handed_out(&mut self, count: usize) {
+        self.messages_in_a_row += count;
     }
 
     /// A message that came in while a `send` waited.
@@ -205,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         cx: &mut Context<'_>,
         sink: &mut impl Sink,
     ) -> Poll<Result<Progress, Error>> {
-        let mut reads = 0;
+        let mut turn = Turn::default();
         self.obey();
         loop {
             if sink.is_satisfied() {
@@ -218,45 +241,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             // The end of a compressed message may bring out another chunk without a further byte.
-            if !self.inbox.is_empty() || self.streamed {
-                match self.decode_inbox(sink) {
-                    Decoded::Pinged => {
-                        self.try_flush(cx);
-                        continue;
-                    }
-                    Decoded::Ended(outcome) => {
-                        self.end(outcome);
-                        continue;
-                    }
-                    Decoded::Stopped | Decoded::All if sink.is_satisfied() => continue,
-                    Decoded::Stopped | Decoded::All => {}
-                }
+            if (!self.inbox.is_empty() || self.streamed) && self.take_inbox(cx, sink) {
+                continue;
             }
             // What was said in answer to the last read goes out before the next.
             self.try_flush(cx);
-            if !self.is_running() {
-                continue;
-            }
-            match self.poll_read(cx, sink) {
-                Poll::Ready(Ok(())) if reads == READS_PER_POLL && !sink.is_satisfied() => {
-                    cx.waker().wake_by_ref();
-                    self.poll_deadline(cx);
-                    return Poll::Pending;
-                }
-                Poll::Ready(Ok(())) => reads += 1,
-                Poll::Ready(Err(error)) => self.end(Err(error)),
-                Poll::Pending => {
-                    if self.poll_deadline(cx) || self.poll_order(cx) {
-                        continue;
-                    }
-                    return Poll::Pending;
-                }
+            if self.is_running() && self.poll_bytes(cx, sink, &mut turn).is_pending() {
+                self.messages_in_a_row = 0;
+                return Poll::Pending;
             }
         }
     }
 
-    /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox.
-    fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Result<(), Error>> {
+    /// Decodes what is in the inbox; `true` if there is something to show for it.
+    #[inline]
+    fn take_inbox(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> bool {
+        match self.decode_inbox(sink) {
+            Decoded::Pinged => self.try_flush(cx),
+            Decoded::Ended(outcome) => self.end(outcome),
+            Decoded::Stopped | Decoded::All => return sink.is_satisfied(),
+        }
+        true
+    }
+
+    /// Waits for bytes or for the deadline, whichever comes first; Ready once one of them is there.
+    #[inline]
+    fn poll_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+        turn: &mut Turn,
+    ) -> Poll<()> {
+        match self.poll_read(cx, sink) {
+            Poll::Ready(Ok(bytes)) if turn.ends_with(bytes) && !sink.is_satisfied() => {
+                cx.waker().wake_by_ref();
+                self.poll_deadline(cx);
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => self.end(Err(error)),
+            Poll::Pending if self.poll_deadline(cx) || self.poll_order(cx) => {}
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox. Gives
+    /// how many bytes came.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<usize, Error>> {
         if self.inbox.is_empty()
             && let Some(result) = self.poll_fill(cx, sink)
         {
@@ -268,9 +304,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let read = pin!(self.stream.read_buf(&mut (&mut scratch).limit(room))).poll(cx);
         let result = match read {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(bytes)) => {
                 self.on_read(cx, &mut scratch, sink);
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
             Poll::Pending => Poll::Pending,
@@ -284,7 +320,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         &mut self,
         cx: &mut Context<'_>,
         sink: &mut impl Sink,
-    ) -> Option<Poll<Result<(), Error>>> {
+    ) -> Option<Poll<Result<usize, Error>>> {
         let stream = &mut self.stream;
         let fill = |payload: &mut Limit<&mut Vec<u8>>| pin!(stream.read_buf(payload)).poll(cx);
         let (read, message) = self.conn.fill_payload(fill, clock)?;
@@ -294,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         Some(match read {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(bytes)) => Poll::Ready(Ok(bytes)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
             Poll::Pending => Poll::Pending,
         })
@@ -365,7 +401,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return;
         }
         let mut ahead = self.ahead.take().unwrap_or_default();
-        let mut reads = 0;
+        let mut turn = Turn::default();
         while self.is_running() && !ahead.is_satisfied() {
             let decoded =
                 if self.inbox.is_empty() { Decoded::All } else { self.decode_inbox(&mut *ahead) };
@@ -373,12 +409,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Decoded::Stopped => break,
                 Decoded::Pinged => {}
                 Decoded::Ended(outcome) => self.end(outcome),
-                Decoded::All if reads == READS_PER_POLL => {
-                    cx.waker().wake_by_ref();
-                    break;
-                }
                 Decoded::All => match self.poll_read(cx, &mut *ahead) {
-                    Poll::Ready(Ok(())) => reads += 1,
+                    Poll::Ready(Ok(bytes)) if turn.ends_with(bytes) => {
+                        cx.waker().wake_by_ref();
+                        break;
+                    }
+                    Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => self.end(Err(error)),
                     Poll::Pending => break,
                 },
