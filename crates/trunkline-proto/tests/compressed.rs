@@ -350,6 +350,30 @@ fn sec_pd_01_a_bomb_stops_at_the_cap() {
     }
 }
 
+/// SEC-PD-02: nor does it help to cut the bomb into frames of a byte each: their sum counts, and if it
+/// would not, their number does.
+#[test]
+fn sec_pd_02_a_bomb_in_frames_of_one_byte_stops_at_the_cap() {
+    let payload = bomb(4 << 20);
+    for role in ROLES {
+        for (limit, error) in [
+            (1 << 16, ProtocolError::MessageTooBig { limit: 1 << 16 }),
+            (8 << 20, ProtocolError::TooManyTinyFragments),
+        ] {
+            let mut driven = Driven::new(compressed(role, Memory::Hibernating, true, |settings| {
+                settings.limits.message_bytes = Limit::at_most(limit);
+            }));
+            for (i, byte) in payload.iter().enumerate() {
+                let first = if i == 0 { 0x42 } else { 0x00 };
+                driven.feed(&frame(role.peer(), first, &[*byte]));
+                let memory = driven.conn.memory_bytes();
+                assert!(memory <= 2 * limit + (160 << 10), "{memory}");
+            }
+            assert_eq!((driven.error, driven.events), (Some(error), vec![]));
+        }
+    }
+}
+
 /// Not asking for more is the backpressure for inflated bytes as well: 16 KiB at a time.
 #[test]
 fn a_streamed_bomb_comes_in_steps() {

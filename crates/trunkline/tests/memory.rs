@@ -7,7 +7,9 @@ use std::future::Future;
 use allocation_counter::{AllocationInfo, measure};
 use tokio::runtime::{Builder, Runtime};
 use trunkline::testing::{Pipe, PipeControl, pipe};
-use trunkline::{Batch, Error, Limit, ProtocolError, Role, WebSocket};
+use trunkline::{
+    Acceptor, Batch, CloseCode, Connector, Error, Limit, ProtocolError, Role, WebSocket,
+};
 
 use support::*;
 
@@ -132,5 +134,87 @@ fn sec_fg_03_message_without_an_end_takes_twice_the_limit_at_most() {
         });
         let max = cost.bytes_max;
         assert!(round == 0 || max <= (2 << 20) + (256 << 10), "{max} bytes");
+    }
+}
+
+/// SEC-PD-02: a thousand messages that are each just under the limit lie there in no more than 100 bytes
+/// each. They come out one by one, as they are asked for, in the memory of one.
+#[cfg(feature = "deflate")]
+#[test]
+fn sec_pd_02_thousand_bombs_take_the_memory_of_one() {
+    use trunkline::deflate::{Compressor, DeflateConfig, DeflateParams};
+    const LIMIT: usize = 64 << 10;
+    let config = DeflateConfig::new().context_takeover(false);
+    let mut payload = Vec::new();
+    Compressor::new(&config, DeflateParams::default(), Role::Client)
+        .compress(&[0; LIMIT - 1], &mut payload);
+    let bombs = frame(Role::Client, 0xc2, &payload).repeat(1000);
+    assert!(bombs.len() <= 100_000, "{} bytes", bombs.len());
+
+    let runtime = runtime();
+    let acceptor = Acceptor::new().with_compression(config.clone()).with_message_bytes(LIMIT);
+    let connector = Connector::new().with_compression(config);
+    for round in 0..2 {
+        let (end, raw) = pipe(2 << 20);
+        let control = end.control();
+        let (_client, mut ours) = runtime.block_on(connect(&connector, &acceptor, raw, end));
+        assert!(ours.is_compressed());
+        control.push(&bombs);
+        let cost = cost(&runtime, async {
+            for _ in 0..1000 {
+                assert_eq!(ours.recv().await.unwrap().unwrap().len(), LIMIT - 1);
+            }
+        });
+        // The message, the room it grew in, a step of inflation, and the rest of what was read.
+        let bound = (3 * LIMIT + 2 * bombs.len()) as u64;
+        assert!(round == 0 || cost.bytes_max <= bound, "{} bytes", cost.bytes_max);
+    }
+}
+
+/// SEC-RL-09: a million tiny messages for an application that takes its time with each: what it has
+/// not come to yet stays with the peer, but for one read.
+#[test]
+fn sec_rl_09_flood_of_tiny_messages_stays_with_the_peer() {
+    const MESSAGES: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+    const ROOM: usize = 4096;
+    let runtime = runtime();
+    for batches in [false, true] {
+        for round in 0..2 {
+            let (end, raw) = pipe(ROOM);
+            let control = raw.control();
+            let (mut peer, mut ours) =
+                runtime.block_on(connect(&Connector::new(), &Acceptor::new(), raw, end));
+            let before = control.written();
+            let cost = cost(&runtime, async {
+                let flood = async {
+                    for _ in 0..MESSAGES {
+                        peer.feed(&[7]).await.unwrap();
+                    }
+                    peer.close(CloseCode::NORMAL, "").await.unwrap();
+                };
+                let slow = async {
+                    let (mut handled, mut batch) = (0, Batch::new());
+                    loop {
+                        let count = if batches {
+                            ours.recv_many(&mut batch).await.unwrap()
+                        } else {
+                            usize::from(ours.recv().await.unwrap().is_some())
+                        };
+                        if count == 0 {
+                            break handled;
+                        }
+                        tokio::task::yield_now().await;
+                        handled += count;
+                        // Seven bytes each: what is in the pipe, and what one read brought.
+                        let sent = (control.written() - before) as usize;
+                        let ahead = sent.saturating_sub(handled * 7);
+                        assert!(ahead <= 2 * ROOM + 16, "{ahead} bytes ahead of the application");
+                    }
+                };
+                assert_eq!(tokio::join!(flood, slow).1, MESSAGES);
+            });
+            // The peer's send queue is in it as well.
+            assert!(round == 0 || cost.bytes_max <= 256 << 10, "{} bytes", cost.bytes_max);
+        }
     }
 }

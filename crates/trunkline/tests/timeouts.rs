@@ -4,7 +4,8 @@ mod support;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
 use tokio::time::{Instant, sleep, timeout};
-use trunkline::{AcceptError, Acceptor, Connector, Error, SendErrorKind, Timeout};
+use trunkline::testing::pipe;
+use trunkline::{AcceptError, Acceptor, Connector, Error, Message, SendErrorKind, Timeout};
 
 use support::*;
 
@@ -381,6 +382,37 @@ async fn flush_that_ends_in_time_leaves_no_deadline_behind() {
         tokio::select! {
             ended = ours.recv() => panic!("{ended:?}"),
             () = sleep(secs(3600)) => {}
+        }
+    }
+}
+
+/// SEC-BP-08: a peer without room for ten minutes is waited for if that is what was asked for, at no
+/// cost; then it gets all of it.
+#[tokio::test(start_paused = true)]
+async fn sec_bp_08_peer_without_room_for_ten_minutes_gets_all_in_the_end() {
+    for role in ROLES {
+        for split in [false, true] {
+            let (end, mut raw) = pipe(1000);
+            let control = end.control();
+            let set = |settings: &mut trunkline::limits::Settings| settings.write_timeout = None;
+            let mut ours = Ours::new(with_raw_peer(role, set, end, &mut raw).await, split);
+            control.take_written();
+            let message = Message::binary(vec![7; 100_000]);
+            let peer = async {
+                control.set_room(0);
+                for _ in 0..40 {
+                    control.push(&frame(role.peer(), PONG, b"alive"));
+                    sleep(secs(15)).await;
+                }
+                let polls = control.polls();
+                assert!(polls <= 40 * 20, "{polls} attempts in ten minutes");
+                control.set_room(1 << 20);
+            };
+            let start = Instant::now();
+            let (sent, ()) = tokio::join!(ours.send(&message), peer);
+            sent.unwrap();
+            assert_elapsed(start, 600);
+            assert_eq!(replay(role, &control.take_written()), [Heard::Message(message)]);
         }
     }
 }

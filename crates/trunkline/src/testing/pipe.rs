@@ -59,6 +59,9 @@ struct Flow {
     write_error: Option<io::ErrorKind>,
     /// Bytes that were written altogether.
     written: u64,
+    /// How often it was read from and written to, or could not be.
+    reads: u64,
+    writes: u64,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -135,6 +138,12 @@ impl PipeControl {
         lock(&self.writes).written
     }
 
+    /// How often this end has tried to read or to write, in vain or not: who waits should not try again
+    /// before it is woken.
+    pub fn polls(&self) -> u64 {
+        lock(&self.reads).reads + lock(&self.writes).writes
+    }
+
     /// How many bytes this end could read and has not.
     pub fn unread(&self) -> usize {
         lock(&self.reads).bytes.len()
@@ -176,6 +185,7 @@ impl AsyncRead for Pipe {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut flow = lock(&self.0.reads);
+        flow.reads += 1;
         if !flow.bytes.is_empty() {
             flow.read(buf);
             if let Some(writer) = flow.writer.take() {
@@ -209,6 +219,7 @@ impl AsyncWrite for Pipe {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut flow = lock(&self.0.writes);
+        flow.writes += 1;
         if let Some(kind) = flow.write_error {
             return Poll::Ready(Err(kind.into()));
         }
