@@ -49,6 +49,11 @@ impl Transmit {
         self.queued == self.sent
     }
 
+    /// Bytes that have been written altogether.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// The position after all that is queued now. See [`Self::is_past`].
     pub(crate) fn end(&self) -> u64 {
         self.queued

@@ -242,6 +242,13 @@ impl Connection {
         self.transmit.waiting()
     }
 
+    /// Bytes that have been written since the first frame. Together with
+    /// [`transmit_bytes`](Self::transmit_bytes) it says where the last message that was queued ends:
+    /// once this has got there, all of it has been written.
+    pub fn transmitted_bytes(&self) -> u64 {
+        self.transmit.sent()
+    }
+
     /// Whether anything waits to be written.
     #[inline]
     pub fn wants_transmit(&self) -> bool {
