@@ -12,6 +12,15 @@ pub(crate) enum Half {
     Writer,
 }
 
+impl Half {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Reader => Self::Writer,
+            Self::Writer => Self::Reader,
+        }
+    }
+}
+
 /// A driver that two halves share. The lock is held for one poll, never while either waits.
 pub(crate) struct Shared<S> {
     driver: Mutex<OwnedDriver<S>>,
@@ -22,7 +31,7 @@ pub(crate) struct Shared<S> {
 
 /// The tasks of the halves that wait at the moment.
 #[derive(Default)]
-struct Waiting {
+pub(crate) struct Waiting {
     reader: Mutex<Option<Waker>>,
     writer: Mutex<Option<Waker>>,
 }
@@ -36,7 +45,17 @@ impl Waiting {
         slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake_half(&self, half: Half) {
+    /// This half waits from now on.
+    pub(crate) fn register(&self, half: Half, waker: &Waker) {
+        *self.slot(half) = Some(waker.clone());
+    }
+
+    /// It does not wait any more.
+    pub(crate) fn forget(&self, half: Half) {
+        self.slot(half).take();
+    }
+
+    pub(crate) fn wake_half(&self, half: Half) {
         let waker = self.slot(half).take();
         if let Some(waker) = waker {
             waker.wake();
@@ -77,18 +96,17 @@ impl<S> Shared<S> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        *self.waiting.slot(half) = Some(cx.waker().clone());
+        self.waiting.register(half, cx.waker());
         let mut driver = self.lock();
         let was_running = driver.is_running();
         let result = poll(&mut driver, &mut Context::from_waker(&self.waker));
         let ended = was_running && !driver.is_running();
         drop(driver);
         if ended {
-            let other = if half == Half::Reader { Half::Writer } else { Half::Reader };
-            self.wake(other);
+            self.wake(half.other());
         }
         if result.is_ready() {
-            self.waiting.slot(half).take();
+            self.waiting.forget(half);
         }
         result
     }

@@ -29,7 +29,7 @@
 //! altogether is given up on after a time that [`limits`] names too.
 //!
 //! # Features
-//! - `client` (default): [`connect`] and [`Connector`].
+//! - `client` (default): [`connect`] and [`Connector`]; [`Reconnecting`], which lives through outages.
 //! - `server` (default): [`accept`] and [`Acceptor`].
 //! - `rustls` (default): `wss://` URLs, and [`tls`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
@@ -51,6 +51,8 @@ mod error;
 mod incoming;
 #[cfg(feature = "client")]
 mod masks;
+#[cfg(feature = "client")]
+pub mod reconnect;
 mod scratch;
 #[cfg(feature = "server")]
 mod server;
@@ -77,6 +79,8 @@ pub use client::{
 };
 pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
+#[cfg(feature = "client")]
+pub use reconnect::Reconnecting;
 #[cfg(feature = "server")]
 pub use server::{
     AcceptError, Accepted, Acceptor, Drain, Drained, Listener, Outcome, Server, ServerCounts,

@@ -42,10 +42,16 @@ enum Inner {
 
 /// What can stand in for a socket.
 #[cfg(feature = "testing")]
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    fn is_exact(&self) -> bool;
+}
 
 #[cfg(feature = "testing")]
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static> Stream for S {
+    fn is_exact(&self) -> bool {
+        is_exact(self)
+    }
+}
 
 #[cfg(feature = "testing")]
 impl Transport {
@@ -94,6 +100,34 @@ impl Inner {
             Self::Never(never) => match never {},
         }
     }
+}
+
+/// Whether a write that fails has certainly taken nothing. So it is where a write is one call to the
+/// system, or to memory. A stream that encrypts may have sent a part of what it was given before it failed
+/// with the rest; of one that is not known the same has to be feared.
+#[cfg(feature = "client")]
+pub(crate) fn is_exact<S: 'static>(stream: &S) -> bool {
+    let stream: &dyn std::any::Any = stream;
+    if let Some(transport) = stream.downcast_ref::<Transport>() {
+        return match &transport.0 {
+            Inner::Tcp(_) => true,
+            #[cfg(unix)]
+            Inner::Unix(_) => true,
+            #[cfg(feature = "testing")]
+            Inner::Boxed(stream) => (**stream).is_exact(),
+            #[cfg(feature = "rustls")]
+            Inner::Tls(_) => false,
+            #[cfg(feature = "hyper")]
+            Inner::Handed(_) => false,
+        };
+    }
+    #[cfg(feature = "testing")]
+    if stream.is::<crate::testing::Pipe>()
+        || stream.is::<crate::testing::Faulty<crate::testing::Pipe>>()
+    {
+        return true;
+    }
+    stream.is::<TcpStream>() || stream.is::<tokio::io::DuplexStream>()
 }
 
 /// Calls a method of whichever stream it is.

@@ -68,6 +68,17 @@ impl<S> WebSocket<S> {
         self.driver.tie(tether);
     }
 
+    #[cfg(feature = "client")]
+    pub(crate) fn driver_mut(&mut self) -> &mut Driver<S> {
+        &mut self.driver
+    }
+
+    /// Whether neither side has begun to close.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_open(&self) -> bool {
+        self.driver.connection().is_open()
+    }
+
     /// The subprotocol that both sides agreed on, if any.
     pub fn subprotocol(&self) -> Option<&str> {
         self.driver.subprotocol()

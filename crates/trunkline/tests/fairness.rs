@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use trunkline::{Batch, CloseCode, Role};
 
-use support::pipe::{Control, End, SMOOTH, pipe};
+use trunkline::testing::{Pipe, PipeControl, pipe};
+
 use support::*;
 
 /// As many as SEC-FR-12 has.
@@ -59,8 +60,8 @@ where
 }
 
 /// A server whose client has sent `FRAMES` empty frames that begin with `first`, and then a close.
-async fn flooded(first: u8, split: bool) -> (Ours<End>, Control, End) {
-    let (end, mut raw) = pipe(8 << 20, SMOOTH);
+async fn flooded(first: u8, split: bool) -> (Ours<Pipe>, PipeControl, Pipe) {
+    let (end, mut raw) = pipe(8 << 20);
     let control = end.control();
     let ours = with_raw_peer(Role::Server, |_| (), end, &mut raw).await;
     control.push(&frame(Role::Client, first, b"").repeat(FRAMES));

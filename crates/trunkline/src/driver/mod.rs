@@ -90,6 +90,8 @@ pub(crate) struct Driver<S> {
     /// To the server that accepted the connection, if one did.
     #[cfg(feature = "server")]
     tether: Option<ConnectionEnd<S>>,
+    /// A write has failed: what it was to write may have got out all the same.
+    write_failed: bool,
 }
 
 impl<S> Driver<S> {
@@ -116,6 +118,7 @@ impl<S> Driver<S> {
             unflushed: false,
             #[cfg(feature = "server")]
             tether: None,
+            write_failed: false,
         }
     }
 
@@ -191,6 +194,18 @@ impl<S> Driver<S> {
 
     pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
         self.conn.close_info()
+    }
+
+    /// Whether the stream may still keep bytes in a buffer of its own.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.unflushed
+    }
+
+    /// Whether a write has failed.
+    #[cfg(feature = "client")]
+    pub(crate) fn has_write_failed(&self) -> bool {
+        self.write_failed
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -423,6 +438,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.ahead = Some(ahead).filter(|ahead| !ahead.messages.is_empty());
     }
 
+    /// Receives until the connection is over, as far as there is room for what comes: for a connection
+    /// that nothing can be sent on any more, while nobody receives. [`Progress::Satisfied`] if there is
+    /// no more room.
+    #[cfg(feature = "client")]
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        loop {
+            if !self.is_running() {
+                return self.poll_end(cx);
+            }
+            self.read_ahead(cx);
+            if self.ahead.as_ref().is_some_and(|ahead| ahead.is_satisfied()) {
+                return Poll::Ready(Ok(Progress::Satisfied));
+            }
+            if self.is_running() && !self.poll_deadline(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.conn.wants_transmit() {
             let stream = Pin::new(&mut self.stream);
@@ -437,7 +471,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.unflushed = true;
                     self.conn.transmitted(bytes, self.now);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => {
+                    self.write_failed = true;
+                    return Poll::Ready(Err(error));
+                }
                 Poll::Pending => {
                     self.conn.transmitted(0, clock());
                     self.reclaim_buffer();
@@ -532,7 +569,7 @@ fn disconnected_or(error: io::Error) -> Error {
 }
 
 /// An error to tell twice: to the `send` that met it, and to the `recv` that comes after.
-fn again(error: &Error) -> Error {
+pub(crate) fn again(error: &Error) -> Error {
     match error {
         Error::Protocol(error) => Error::Protocol(*error),
         Error::Timeout(timeout) => Error::Timeout(*timeout),
