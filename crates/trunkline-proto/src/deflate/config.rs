@@ -144,7 +144,8 @@ impl DeflateConfig {
 
     /// The largest window that the peer is asked to compress with.
     ///
-    /// A client that does not offer `client_max_window_bits` cannot be asked and uses up to 15.
+    /// A client that does not offer `client_max_window_bits` cannot be asked and uses up to 15; so
+    /// does a server that cannot make its window smaller.
     #[must_use]
     pub const fn peer_window_bits(mut self, bits: WindowBits) -> Self {
         self.peer.window_bits = bits;

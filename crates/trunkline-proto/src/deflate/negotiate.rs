@@ -90,18 +90,26 @@ impl DeflateConfig {
         (params, answer.to_element())
     }
 
-    /// The client's side: the element to offer in `Sec-WebSocket-Extensions`.
+    /// The client's side: what to offer in `Sec-WebSocket-Extensions`.
+    ///
+    /// Where the server is asked for a smaller window, a second element offers the same without that,
+    /// for servers that cannot make their window smaller (§5: elements in the order of preference).
     pub fn offer(&self) -> String {
         let (own, peer) = (self.own(), self.peer());
         let smaller = |bits| Some(bits).filter(|&bits| bits < WindowBits::MAX);
-        Parameters {
+        let wish = Parameters {
             server_no_context_takeover: !peer.takeover,
             client_no_context_takeover: !own.takeover,
             server_max_window_bits: smaller(peer.window_bits).map(Some),
             // Also without a value: it tells the server that it may ask for a smaller window.
             client_max_window_bits: Some(smaller(own.window_bits)),
+        };
+        let first = wish.to_element();
+        if wish.server_max_window_bits.is_none() {
+            return first;
         }
-        .to_element()
+        let second = Parameters { server_max_window_bits: None, ..wish }.to_element();
+        [first, second].join(", ")
     }
 
     /// The client's side: checks what the server made of [`DeflateConfig::offer`].
@@ -177,12 +185,12 @@ impl Parameters {
         self.server_max_window_bits.flatten()
     }
 
-    /// §7.1.2.1: a server that was asked for a window answers with that one or a smaller one; a
-    /// server that was not may still tell what it uses.
+    /// §7.1.2.1: a server that was asked for a window answers with that one or a smaller one. One
+    /// that names none has taken the offer without, if it knows: some servers take any offer of the
+    /// extension and leave out what they do not understand. A larger one answers neither offer.
     fn accepted_server_bits(&self, asked: WindowBits) -> Result<WindowBits, DeflateRefused> {
         match self.server_max_window_bits {
-            None if asked == WindowBits::MAX => Ok(WindowBits::MAX),
-            None => Err(DeflateRefused::NotConfirmed(SERVER_MAX_WINDOW_BITS)),
+            None => Ok(WindowBits::MAX),
             Some(None) => Err(DeflateRefused::InvalidValue(SERVER_MAX_WINDOW_BITS)),
             Some(Some(bits)) if bits > asked => {
                 Err(DeflateRefused::WindowTooLarge(SERVER_MAX_WINDOW_BITS))
