@@ -36,7 +36,7 @@ type conn interface {
 }
 
 func main() {
-	module, can := "", "compression,negotiated,goes-without,fragments,ping,any-close"
+	module, can := "", "bom,compression,deflates,negotiated,goes-without,fragments,ping,any-close"
 	var library peer
 	switch os.Args[1] {
 	case "coder":

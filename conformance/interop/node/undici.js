@@ -1,4 +1,5 @@
-// The peer "undici": the client that is also Node's own WebSocket. It always offers compression.
+// The peer "undici": the client that is also Node's own WebSocket. It always offers compression, compresses nothing
+// itself, and takes a BOM off a text.
 import { readFileSync } from "node:fs";
 import diagnostics from "node:diagnostics_channel";
 import { WebSocket, ping } from "undici";

@@ -8,7 +8,7 @@ const MESSAGE_BYTES = 16 << 20;
 const { version } = JSON.parse(readFileSync(new URL("node_modules/ws/package.json", import.meta.url)));
 const isServer = process.argv[2] === "server";
 // As a client it gives up where the server chooses no subprotocol.
-const can = "compression,takeover,extensions,negotiated,fragments,ping,any-close,bare-close";
+const can = "bom,compression,deflates,takeover,extensions,negotiated,fragments,ping,any-close,bare-close";
 say("peer", `ws ${version}`, isServer ? can + ",goes-without" : can);
 
 const extras = socket => ({

@@ -18,6 +18,8 @@ async def obey(ws):
             data, flags = await ws.recv()
         except WebSocketClosed:
             return ws.close_code, ws.close_reason
+        if flags & CurlWsFlag.CLOSE:
+            return ws.close_code, ws.close_reason
         kind = CurlWsFlag.TEXT if flags & CurlWsFlag.TEXT else CurlWsFlag.BINARY
         if not (kind is CurlWsFlag.TEXT and data.startswith(b"!")):
             await ws.send(data, kind)
@@ -45,7 +47,7 @@ async def client(url, subprotocols, _compression):
 
 async def main():
     libcurl = curl_cffi.__curl_version__.split()[0]
-    say("peer", f"curl_cffi {curl_cffi.__version__} ({libcurl})", "any-close")
+    say("peer", f"curl_cffi {curl_cffi.__version__} ({libcurl})", "bom,goes-without,any-close")
     await connect_as_told(client)
 
 

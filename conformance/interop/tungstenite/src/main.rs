@@ -19,7 +19,7 @@ const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let name = format!("tokio-tungstenite {}", version());
-    say(&["peer", &name, "negotiated,fragments,ping,any-close,bare-close"]);
+    say(&["peer", &name, "bom,negotiated,fragments,ping,any-close,bare-close"]);
     match std::env::args().nth(1).as_deref() {
         Some("server") => serve().await,
         _ => connect_as_told().await,

@@ -74,7 +74,7 @@ impl Plan {
                 Verdict::Unable => unable += 1,
                 Verdict::Failed(error) => {
                     failed += 1;
-                    println!("FAILED {name}, {}: {}: {error}", self.role, case.name);
+                    println!("FAILED {name}, {}: {}: {}", self.role, case.name, told(error));
                 }
             }
             // Whatever state a failure has left it in, it does not spoil the next case.
@@ -134,11 +134,22 @@ impl Plan {
         let (verdict, why) = match verdict {
             Verdict::Passed => ("ok", String::new()),
             Verdict::Unable => ("unable", String::new()),
-            Verdict::Failed(error) => ("FAILED", error.to_string()),
+            Verdict::Failed(error) => ("FAILED", told(error)),
         };
         let mut file = OpenOptions::new().create(true).append(true).open(&self.results)?;
         Ok(writeln!(file, "{name}\t{}\t{}\t{verdict}\t{why}", self.role, case.name)?)
     }
+}
+
+/// An error with all that lies behind it, on one line.
+fn told(error: &Failure) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(behind) = source {
+        told += &format!(": {behind}");
+        source = behind.source();
+    }
+    told.replace(['\n', '\t'], " ")
 }
 
 /// Our server behind a proxy.
