@@ -119,7 +119,7 @@ async fn who_is_busy_hears_it_between_two_messages() {
     let (mut reader, mut writer) = connect(address).await.split();
     let flood = tokio::spawn(async move {
         let mut sent = 0_u32;
-        while writer.feed(sent.to_string()).await.is_ok() {
+        while writer.send(sent.to_string()).await.is_ok() {
             sent += 1;
         }
         sent
