@@ -72,7 +72,7 @@ mod websocket;
 
 pub use batch::{Batch, Iter};
 #[cfg(feature = "client")]
-pub use client::proxy::{InvalidProxy, Proxy, ProxyError, ProxyErrorKind, SocksError, SocksReply};
+pub use client::proxy::{InvalidProxy, Proxy};
 #[cfg(feature = "client")]
 pub use client::{
     ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,

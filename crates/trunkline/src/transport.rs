@@ -13,6 +13,8 @@ use tokio::net::UnixStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::TlsStream;
 
+#[cfg(feature = "client")]
+use crate::client::proxy::Early;
 #[cfg(feature = "hyper")]
 use crate::upgrade::Handed;
 
@@ -35,6 +37,9 @@ enum Inner {
     /// From an HTTP server that read from something other than TCP.
     #[cfg(feature = "hyper")]
     Handed(Box<Handed>),
+    /// A tunnel through a proxy that bytes came out of before anything went in.
+    #[cfg(feature = "client")]
+    Early(Box<Early<Transport>>),
     /// Without either feature there is nothing that could make a transport.
     #[cfg(not(any(feature = "client", feature = "server")))]
     Never(std::convert::Infallible),
@@ -68,6 +73,8 @@ impl Transport {
             Inner::Tcp(tcp) => Some(tcp),
             #[cfg(feature = "rustls")]
             Inner::Tls(tls) => tls.get_ref().0.tcp(),
+            #[cfg(feature = "client")]
+            Inner::Early(early) => early.get_ref().tcp(),
             #[allow(unreachable_patterns, reason = "what else there is depends on the features")]
             _ => None,
         }
@@ -96,6 +103,8 @@ impl Inner {
             Self::Boxed(_) => "Boxed",
             #[cfg(feature = "hyper")]
             Self::Handed(_) => "Handed",
+            #[cfg(feature = "client")]
+            Self::Early(_) => "Early",
             #[cfg(not(any(feature = "client", feature = "server")))]
             Self::Never(never) => match never {},
         }
@@ -119,6 +128,7 @@ pub(crate) fn is_exact<S: 'static>(stream: &S) -> bool {
             Inner::Tls(_) => false,
             #[cfg(feature = "hyper")]
             Inner::Handed(_) => false,
+            Inner::Early(_) => false,
         };
     }
     #[cfg(feature = "testing")]
@@ -144,6 +154,8 @@ macro_rules! delegate {
             Inner::Boxed($stream) => $call,
             #[cfg(feature = "hyper")]
             Inner::Handed($stream) => $call,
+            #[cfg(feature = "client")]
+            Inner::Early($stream) => $call,
             #[cfg(not(any(feature = "client", feature = "server")))]
             Inner::Never(never) => match *never {},
         }
@@ -175,6 +187,17 @@ impl From<TlsStream<Self>> for Transport {
 impl From<Handed> for Transport {
     fn from(handed: Handed) -> Self {
         Self(Inner::Handed(Box::new(handed)))
+    }
+}
+
+#[cfg(feature = "client")]
+impl Transport {
+    /// The same stream with `bytes` in front of what is to be read.
+    pub(crate) fn with_early(self, bytes: Vec<u8>) -> Self {
+        match bytes.is_empty() {
+            true => self,
+            false => Self(Inner::Early(Box::new(Early::new(bytes, self)))),
+        }
     }
 }
 

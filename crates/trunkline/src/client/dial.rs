@@ -48,17 +48,7 @@ impl Dialer {
         port: u16,
         budget: &Budget,
     ) -> Result<TcpStream, ConnectError> {
-        let lookup = match host.parse::<IpAddr>() {
-            Ok(address) => Lookup::ready([SocketAddr::new(address, port)]),
-            Err(_) => self.resolver.0.lookup(host, port),
-        };
-        let mut race = Race::new(lookup, self.attempt_delay, self.addresses_max, connect);
-        let resolved = budget.run(Stage::Resolve, race.resolve()).await;
-        let resolved = resolved
-            .map_err(|elapsed| ConnectError::elapsed(elapsed, format!("looking up {host}")))?;
-        if !resolved {
-            return Err(unresolved(host, race.lookup_error.take()));
-        }
+        let mut race = self.race(host, port, budget).await?;
         let place =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         match budget.run(Stage::Tcp, race.run()).await {
@@ -68,6 +58,36 @@ impl Dialer {
                 let told = tell(&race);
                 Err(ConnectError::elapsed(elapsed, format!("connecting to {place} ({told})")))
             }
+        }
+    }
+    /// The addresses of `host`, which no connection is made to: at least one, the best first.
+    pub(super) async fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        budget: &Budget,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        Ok(self.race(host, port, budget).await?.into_addresses())
+    }
+
+    /// A race for which there is something to begin with.
+    async fn race(
+        &self,
+        host: &str,
+        port: u16,
+        budget: &Budget,
+    ) -> Result<Race<TcpStream>, ConnectError> {
+        let lookup = match host.parse::<IpAddr>() {
+            Ok(address) => Lookup::ready([SocketAddr::new(address, port)]),
+            Err(_) => self.resolver.0.lookup(host, port),
+        };
+        let mut race = Race::new(lookup, self.attempt_delay, self.addresses_max, connect);
+        let resolved = budget.run(Stage::Resolve, race.resolve()).await;
+        let resolved = resolved
+            .map_err(|elapsed| ConnectError::elapsed(elapsed, format!("looking up {host}")))?;
+        match resolved {
+            true => Ok(race),
+            false => Err(unresolved(host, race.lookup_error.take())),
         }
     }
 }

@@ -55,7 +55,7 @@ pub enum Stage {
     Resolve,
     /// Connecting to one of them, or to a Unix socket.
     Tcp,
-    /// Getting through a proxy.
+    /// Getting to a proxy and through it.
     Proxy,
     /// Encrypting, and checking who the server is.
     Tls,
@@ -129,6 +129,13 @@ impl ConnectError {
         self
     }
 
+    /// What went wrong on the way to a proxy is that stage's, whichever step it was.
+    pub(crate) fn at_proxy(mut self, proxy: impl fmt::Display) -> Self {
+        self.0.stage = Stage::Proxy;
+        self.0.message = format!("proxy {proxy}: {}", self.0.message).into();
+        self
+    }
+
     pub(crate) fn answered(mut self, response: Box<Response>) -> Self {
         self.0.response = Some(response);
         self
@@ -157,7 +164,8 @@ impl ConnectError {
     }
 
     /// The answer of a server that refused: its status, its headers, and its body up to
-    /// [`ClientConfig::refusal_bytes`](trunkline_proto::handshake::ClientConfig::refusal_bytes).
+    /// [`ClientConfig::refusal_bytes`](trunkline_proto::handshake::ClientConfig::refusal_bytes). If the
+    /// [`stage`](Self::stage) is [`Stage::Proxy`], that of a proxy, without its body.
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_deref()
     }

@@ -1,7 +1,7 @@
 //! The client's side: from a URL to an open connection.
 //!
 //! ```text
-//!   URL ──▶ target ──▶ resolve ──▶ dial (race) ──▶ secure ──▶ handshake ──▶ WebSocket
+//!   URL ──▶ target ──▶ resolve ──▶ dial (race) ──▶ proxy ──▶ secure ──▶ handshake ──▶ WebSocket
 //! ```
 //!
 //! Each step is a function of its own and has its own share of the time ([`timeouts`]); whichever fails
@@ -10,7 +10,6 @@
 mod dial;
 mod error;
 mod handshake;
-#[expect(dead_code, reason = "the dialling to come goes through it")]
 pub(crate) mod proxy;
 mod race;
 mod refusal;
@@ -31,6 +30,7 @@ use trunkline_proto::limits::Settings;
 use trunkline_proto::{Limit, Role};
 
 use self::dial::Dialer;
+use self::proxy::{Detour, InvalidProxy, Proxy};
 use self::resolve::SharedResolver;
 use self::target::Target;
 use self::timeouts::{Budget, Timeouts};
@@ -109,6 +109,7 @@ pub struct Connector {
     config: Arc<ClientConfig>,
     settings: Arc<Settings>,
     dialer: Dialer,
+    proxy: Proxy,
     timeouts: Timeouts,
     #[cfg(feature = "rustls")]
     tls: ClientTls,
@@ -127,6 +128,7 @@ impl Connector {
             config: Arc::default(),
             settings: Arc::new(Settings::for_role(Role::Client)),
             dialer: Dialer::default(),
+            proxy: Proxy::from_env(),
             timeouts: Timeouts::default(),
             #[cfg(feature = "rustls")]
             tls: ClientTls::new(),
@@ -212,6 +214,14 @@ impl Connector {
         self
     }
 
+    /// Which proxy to go through. Default: the one that the environment names, see [`Proxy::from_env`].
+    /// Unix sockets are connected to without one.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
     /// How long looking up the host may take. Default: 10 seconds, so that a name server can be asked twice.
     #[must_use]
     pub fn with_resolve_timeout(mut self, timeout: Duration) -> Self {
@@ -224,6 +234,14 @@ impl Connector {
     #[must_use]
     pub fn with_tcp_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.tcp = timeout;
+        self
+    }
+
+    /// How long a proxy may take to make a tunnel, once it is connected to. Default: 20 seconds, as it has to
+    /// look up the server and connect to it.
+    #[must_use]
+    pub fn with_proxy_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.proxy = timeout;
         self
     }
 
@@ -356,7 +374,18 @@ impl Connector {
             return dial::dial_socket(path, budget).await.map(Transport::from);
         }
         let url = &target.url;
-        self.dialer.dial(bare_host(url), url.port(), budget).await.map(Transport::from)
+        let invalid =
+            |it: InvalidProxy| ConnectError::caller(Stage::Proxy, it.to_string()).caused_by(it);
+        match self.proxy.choose(url).map_err(invalid)? {
+            Some(server) => {
+                let (proxy, dialer) = (&self.proxy, &self.dialer);
+                Detour { proxy, server, url, dialer, budget }.take().await
+            }
+            None => {
+                let tcp = self.dialer.dial(bare_host(url), url.port(), budget).await?;
+                Ok(Transport::from(tcp))
+            }
+        }
     }
 }
 

@@ -69,6 +69,11 @@ impl<T> Race<T> {
         }
     }
 
+    /// The addresses that are known, in the order in which they would be tried.
+    pub(super) fn into_addresses(mut self) -> Vec<SocketAddr> {
+        std::iter::from_fn(|| self.addresses.pop()).collect()
+    }
+
     /// Waits until there is something to begin with: `false` if there will be nothing.
     pub(super) async fn resolve(&mut self) -> bool {
         let mut patience: Option<Pin<Box<Sleep>>> = None;

@@ -13,6 +13,8 @@ const RESOLVE: Duration = Duration::from_secs(10);
 /// A lost SYN is repeated after 1, 3 and 7 seconds: there is time for all three, and for every address, as
 /// the last of sixteen is tried after 4.
 const TCP: Duration = Duration::from_secs(10);
+/// What a proxy does meanwhile: it looks up the host and connects to it, for which there are 20 seconds here too.
+const PROXY: Duration = Duration::from_secs(20);
 /// Two round trips, which take about a second by satellite, and a server that is busy computing.
 const TLS: Duration = Duration::from_secs(10);
 /// One round trip and what the server does to decide; it covers the body of a refusal too.
@@ -27,6 +29,7 @@ const NEVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 pub(super) struct Timeouts {
     pub(super) resolve: Duration,
     pub(super) tcp: Duration,
+    pub(super) proxy: Duration,
     pub(super) tls: Duration,
     pub(super) handshake: Duration,
     pub(super) total: Duration,
@@ -34,7 +37,14 @@ pub(super) struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { resolve: RESOLVE, tcp: TCP, tls: TLS, handshake: HANDSHAKE, total: TOTAL }
+        Self {
+            resolve: RESOLVE,
+            tcp: TCP,
+            proxy: PROXY,
+            tls: TLS,
+            handshake: HANDSHAKE,
+            total: TOTAL,
+        }
     }
 }
 
@@ -48,6 +58,7 @@ impl Timeouts {
     fn of(&self, stage: Stage) -> (Duration, &'static str) {
         match stage {
             Stage::Resolve => (self.resolve, "resolve_timeout"),
+            Stage::Proxy => (self.proxy, "proxy_timeout"),
             Stage::Tls => (self.tls, "tls_timeout"),
             Stage::Handshake => (self.handshake, "handshake_timeout"),
             _ => (self.tcp, "tcp_timeout"),

@@ -4,7 +4,7 @@ use std::mem;
 
 use trunkline_proto::handshake::{Credentials, HeadLimits, Progress, Response, ResponseParser};
 
-use super::error::ProxyErrorKind;
+use super::error::TunnelError;
 use super::tunnel::Tunnel;
 
 /// Asks for a tunnel with one CONNECT.
@@ -40,31 +40,31 @@ impl HttpConnect {
         }
     }
 
-    fn on_response(&mut self, response: Response) -> Result<Option<()>, ProxyErrorKind> {
+    fn on_response(&mut self, response: Response) -> Result<Option<()>, TunnelError> {
         match response.status() {
             200..=299 => Ok(Some(())),
             // It would switch to a protocol that was not asked for.
-            101 => Err(ProxyErrorKind::Refused(Box::new(response))),
+            101 => Err(TunnelError::Refused(Box::new(response))),
             100..=199 => {
                 self.interim += 1;
                 if self.interim > INTERIM_MAX {
-                    return Err(ProxyErrorKind::TooManyInterim);
+                    return Err(TunnelError::TooManyInterim);
                 }
                 self.parser = ResponseParser::new(HeadLimits::default());
                 Ok(None)
             }
             407 => Err(self.credentials_wanted(response)),
-            _ => Err(ProxyErrorKind::Refused(Box::new(response))),
+            _ => Err(TunnelError::Refused(Box::new(response))),
         }
     }
 
-    fn credentials_wanted(&self, response: Response) -> ProxyErrorKind {
+    fn credentials_wanted(&self, response: Response) -> TunnelError {
         let has_basic = takes_basic(&response);
         let response = Some(Box::new(response));
         match self.has_credentials {
-            _ if !has_basic => ProxyErrorKind::CredentialsUnsupported(response),
-            true => ProxyErrorKind::CredentialsRefused(response),
-            false => ProxyErrorKind::CredentialsMissing(response),
+            _ if !has_basic => TunnelError::CredentialsUnsupported(response),
+            true => TunnelError::CredentialsRefused(response),
+            false => TunnelError::CredentialsMissing(response),
         }
     }
 }
@@ -85,7 +85,7 @@ impl Tunnel for HttpConnect {
         mem::take(&mut self.request)
     }
 
-    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, ProxyErrorKind> {
+    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, TunnelError> {
         let mut taken = 0;
         while taken < input.len() {
             let progress = self.parser.handle_input(&input[taken..])?;
@@ -181,10 +181,10 @@ mod tests {
     #[test]
     fn who_has_to_show_credentials_is_told_how() {
         let missing = "asks for credentials (status 407): write them into its URL, as in \
-                       `http://user:password@proxy:3128`";
+                       http://user:password@proxy:3128";
         let refused = "does not accept the user and the password of its URL (status 407)";
-        let unsupported = "asks for credentials (status 407) in no way that is supported: \
-                           `Basic` is, and user and password of SOCKS5";
+        let unsupported = "asks for credentials (status 407) in a way that is not supported: \
+                           Basic is, and user and password of SOCKS5";
         for offers in [
             "",
             "Proxy-Authenticate: Basic realm=\"a, b\"\r\n",
@@ -200,14 +200,17 @@ mod tests {
 
     #[test]
     fn what_is_not_http_is_no_answer() {
-        let garbage = "answered with something that is not HTTP/1.1: \
-                       does its URL have the right scheme and port?";
         let long = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(16 * 1024));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: x\r\n".repeat(101));
-        for answer in
-            ["\u{5}\0", "SSH-2.0-x\r\n", "HTTP/1.1 200 OK\n\n", "HTTP/2 200\r\n\r\n", &long, &many]
-        {
-            check(answer, Err(garbage));
+        for (answer, expect) in [
+            ("\u{5}\0", "the head holds a control character, so this is not HTTP/1.1"),
+            ("SSH-2.0-x\r\n", "the status line is not of the form `HTTP/1.1 101 reason`"),
+            ("HTTP/1.1 200 OK\n\n", "a line ends with LF alone: end lines with CRLF"),
+            (&long, "the head is longer than 16384 bytes (HeadLimits::bytes)"),
+            (&many, "there are more than 100 header fields (HeadLimits::headers)"),
+        ] {
+            let hint = "does its URL have the right scheme and port?";
+            check(answer, Err(&format!("does not answer in HTTP/1.1: {expect}; {hint}")));
         }
     }
 }

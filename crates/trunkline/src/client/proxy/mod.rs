@@ -1,6 +1,8 @@
 //! Which proxy to go through, and how a tunnel through it is made.
 
 mod connect;
+mod detour;
+mod early;
 mod env;
 mod error;
 mod no_proxy;
@@ -13,11 +15,13 @@ use std::sync::Arc;
 
 use trunkline_proto::handshake::Url;
 
-pub use self::error::{ProxyError, ProxyErrorKind};
+pub(super) use self::detour::Detour;
+pub(crate) use self::early::Early;
 use self::no_proxy::NoProxy;
 pub use self::server::InvalidProxy;
-pub(crate) use self::server::ProxyServer;
-pub use self::socks5::{SocksError, SocksReply};
+use self::server::ProxyServer;
+#[cfg(feature = "rustls")]
+use crate::tls::ClientTls;
 
 /// Which proxy a [`Connector`](crate::Connector) goes through.
 ///
@@ -26,9 +30,10 @@ pub use self::socks5::{SocksError, SocksReply};
 ///
 /// # Examples
 /// ```
-/// use trunkline::Proxy;
+/// use trunkline::{Connector, Proxy};
 ///
-/// let tor = Proxy::parse("socks5h://user:pw@localhost:9050")?;
+/// let proxy = Proxy::parse("socks5h://user:p%40ss@proxy.example:1080")?;
+/// let connector = Connector::new().with_proxy(proxy);
 /// # Ok::<_, trunkline::InvalidProxy>(())
 /// ```
 #[derive(Clone)]
@@ -41,6 +46,9 @@ struct Rules {
     no_proxy: NoProxy,
     /// Whether this machine is reached without a proxy.
     spares_this_machine: bool,
+    /// For `https` proxies.
+    #[cfg(feature = "rustls")]
+    tls: ClientTls,
 }
 
 impl Proxy {
@@ -78,6 +86,8 @@ impl Proxy {
             secure: env::secure(&var),
             no_proxy: env::no_proxy(&var),
             spares_this_machine: true,
+            #[cfg(feature = "rustls")]
+            tls: ClientTls::new(),
         }))
     }
 
@@ -107,8 +117,17 @@ impl Proxy {
         self
     }
 
+    /// Whom to trust as an `https` proxy, and what to show it. Default: whom the platform trusts, and nothing;
+    /// what the connector trusts in servers does not count for proxies.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: impl Into<ClientTls>) -> Self {
+        Arc::make_mut(&mut self.0).tls = tls.into();
+        self
+    }
+
     /// The proxy for `url`, `None` if it is connected to directly.
-    pub(crate) fn choose(&self, url: &Url) -> Result<Option<&ProxyServer>, InvalidProxy> {
+    pub(super) fn choose(&self, url: &Url) -> Result<Option<&ProxyServer>, InvalidProxy> {
         let rules = &*self.0;
         let is_spared = rules.spares_this_machine && env::is_this_machine(url.host());
         if is_spared || rules.no_proxy.covers(url.host(), url.port()) {
@@ -124,6 +143,8 @@ impl Proxy {
             secure: Ok(server),
             no_proxy: NoProxy::default(),
             spares_this_machine: false,
+            #[cfg(feature = "rustls")]
+            tls: ClientTls::new(),
         }))
     }
 }

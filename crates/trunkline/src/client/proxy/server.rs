@@ -7,7 +7,7 @@ use trunkline_proto::handshake::{Authority, Credentials};
 
 /// A proxy to go through.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct ProxyServer {
+pub(in crate::client) struct ProxyServer {
     pub(super) scheme: Scheme,
     /// An IPv6 address is in brackets.
     pub(super) host: String,

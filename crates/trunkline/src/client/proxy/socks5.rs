@@ -10,15 +10,15 @@
 //!                ◀─────────────────── 05 reply 00 address port
 //! ```
 
-use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
 
 use trunkline_proto::handshake::{Credentials, Progress};
 
-use super::error::ProxyErrorKind;
+use super::error::TunnelError;
 use super::tunnel::Tunnel;
+use crate::client::error::Fault;
 
 const VERSION: u8 = 5;
 const AUTH_VERSION: u8 = 1;
@@ -50,6 +50,7 @@ enum State {
 }
 
 /// Where a tunnel is to lead.
+#[derive(Clone, Copy)]
 pub(super) enum Target<'a> {
     /// To a name that the proxy looks up.
     Name(&'a str),
@@ -60,7 +61,7 @@ pub(super) enum Target<'a> {
 impl Socks5 {
     /// For a tunnel to `target` at `port`. The credentials fit: that is seen to where they come in.
     pub(super) fn new(
-        target: &Target<'_>,
+        target: Target<'_>,
         port: u16,
         credentials: Option<&Credentials>,
     ) -> Result<Self, SocksError> {
@@ -89,7 +90,7 @@ impl Socks5 {
     }
 
     /// Judges the answer as far as it has come: `None` if more has to come, else how the machine goes on.
-    fn on_answer(&mut self) -> Result<Option<Step>, ProxyErrorKind> {
+    fn on_answer(&mut self) -> Result<Option<Step>, TunnelError> {
         match self.state {
             State::Method => self.on_method(),
             State::Auth => on_auth(&self.answer),
@@ -97,14 +98,14 @@ impl Socks5 {
         }
     }
 
-    fn on_method(&mut self) -> Result<Option<Step>, ProxyErrorKind> {
+    fn on_method(&mut self) -> Result<Option<Step>, TunnelError> {
         check_version(&self.answer)?;
         let &[_, method] = &self.answer[..] else { return Ok(None) };
         match (method, self.auth.take()) {
             (NO_AUTH, _) => Ok(Some(Step::Request)),
             (USER_AND_PASSWORD, Some(auth)) => Ok(Some(Step::Auth(auth))),
-            (NO_METHOD, None) => Err(ProxyErrorKind::CredentialsMissing(None)),
-            (NO_METHOD, Some(_)) => Err(ProxyErrorKind::CredentialsUnsupported(None)),
+            (NO_METHOD, None) => Err(TunnelError::CredentialsMissing(None)),
+            (NO_METHOD, Some(_)) => Err(TunnelError::CredentialsUnsupported(None)),
             (method, _) => Err(SocksError::Method(method).into()),
         }
     }
@@ -125,17 +126,17 @@ fn check_version(answer: &[u8]) -> Result<(), SocksError> {
 }
 
 /// RFC 1929 §2.
-fn on_auth(answer: &[u8]) -> Result<Option<Step>, ProxyErrorKind> {
+fn on_auth(answer: &[u8]) -> Result<Option<Step>, TunnelError> {
     match answer {
         [] | [AUTH_VERSION] => Ok(None),
         [AUTH_VERSION, 0, ..] => Ok(Some(Step::Request)),
-        [AUTH_VERSION, ..] => Err(ProxyErrorKind::CredentialsRefused(None)),
+        [AUTH_VERSION, ..] => Err(TunnelError::CredentialsRefused(None)),
         &[first, ..] => Err(SocksError::AuthVersion(first).into()),
     }
 }
 
 /// RFC 1928 §6. Where the proxy connects from is of no use here, but its length has to be known.
-fn on_reply(answer: &[u8]) -> Result<Option<Step>, ProxyErrorKind> {
+fn on_reply(answer: &[u8]) -> Result<Option<Step>, TunnelError> {
     check_version(answer)?;
     // A proxy that refuses may close without saying more.
     if let &[_, reply, ..] = answer
@@ -173,7 +174,7 @@ impl Tunnel for Socks5 {
         mem::take(&mut self.out)
     }
 
-    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, ProxyErrorKind> {
+    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, TunnelError> {
         for (at, &byte) in input.iter().enumerate() {
             self.answer.push(byte);
             let Some(step) = self.on_answer()? else { continue };
@@ -196,8 +197,7 @@ impl Tunnel for Socks5 {
 
 /// What a SOCKS5 proxy did wrong, or why it refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SocksError {
+pub(super) enum SocksError {
     /// It refused the tunnel (RFC 1928 §6).
     Refused(SocksReply),
     /// Its answer begins with this byte instead of 5.
@@ -213,21 +213,29 @@ pub enum SocksError {
 }
 
 impl SocksError {
-    pub(super) fn is_retryable(self) -> bool {
+    pub(super) const fn is_retryable(self) -> bool {
         matches!(self, Self::Refused(SocksReply(1 | 3..=6)))
+    }
+
+    /// Whether another address of the same server may do better.
+    pub(super) const fn is_about_the_address(self) -> bool {
+        matches!(self, Self::Refused(SocksReply(3..=6 | 8)))
+    }
+
+    pub(super) const fn fault(self) -> Fault {
+        match self {
+            // The URL says that it were a proxy of SOCKS5.
+            Self::Version(_) | Self::NameTooLong => Fault::Caller,
+            Self::Refused(SocksReply(2 | 8)) => Fault::Caller,
+            Self::Refused(SocksReply(3..=6)) => Fault::Network,
+            _ => Fault::Peer,
+        }
     }
 }
 
 /// The code with which a proxy refuses, from 1 on (RFC 1928 §6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SocksReply(u8);
-
-impl SocksReply {
-    /// The number.
-    pub const fn code(self) -> u8 {
-        self.0
-    }
-}
+pub(super) struct SocksReply(u8);
 
 impl fmt::Display for SocksReply {
     /// A sentence whose subject is the proxy.
@@ -279,8 +287,6 @@ impl fmt::Display for SocksError {
     }
 }
 
-impl Error for SocksError {}
-
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -294,7 +300,7 @@ mod tests {
 
     #[track_caller]
     fn check(
-        target: &Target<'_>,
+        target: Target<'_>,
         credentials: Option<&str>,
         answers: &[u8],
         expect_written: &[u8],
@@ -319,14 +325,14 @@ mod tests {
     #[track_caller]
     fn check_reply(reply: &[u8], expect: End<'_>) {
         let answers = [&[5, 0], reply].concat();
-        check(&Target::Name("a"), None, &answers, &[GREETING, REQUEST].concat(), expect);
+        check(Target::Name("a"), None, &answers, &[GREETING, REQUEST].concat(), expect);
     }
 
     #[test]
     fn rfc_1928_s4_the_request_names_the_target_in_three_ways() {
         let check = |target: Target<'_>, address: &[u8]| {
             let written = [GREETING, &[5, 1, 0], address, &[0x12, 0x34]].concat();
-            check(&target, None, &[5, 0], &written, Ok(None));
+            check(target, None, &[5, 0], &written, Ok(None));
         };
         check(Target::Name("ab"), &[3, 2, b'a', b'b']);
         check(Target::Address(V4), &[1, 10, 0, 0, 1]);
@@ -337,8 +343,8 @@ mod tests {
     #[test]
     fn a_name_has_at_most_255_bytes() {
         let longest = "x".repeat(255);
-        assert!(Socks5::new(&Target::Name(&longest), 1, None).is_ok());
-        let error = Socks5::new(&Target::Name(&format!("{longest}x")), 1, None).err();
+        assert!(Socks5::new(Target::Name(&longest), 1, None).is_ok());
+        let error = Socks5::new(Target::Name(&format!("{longest}x")), 1, None).err();
         assert_eq!(error, Some(SocksError::NameTooLong));
     }
 
@@ -383,6 +389,9 @@ mod tests {
         let passing =
             (1..=u8::MAX).filter(|&it| SocksError::Refused(SocksReply(it)).is_retryable());
         assert_eq!(passing.collect::<Vec<_>>(), [1, 3, 4, 5, 6]);
+        // With another address of the same host.
+        let address = |it: &u8| SocksError::Refused(SocksReply(*it)).is_about_the_address();
+        assert_eq!((1..=u8::MAX).filter(address).collect::<Vec<_>>(), [3, 4, 5, 6, 8]);
         assert!(!SocksError::Version(5).is_retryable());
     }
 
@@ -393,33 +402,33 @@ mod tests {
         let target = Target::Name("a");
         let written = [GREETING_WITH_AUTH, auth, REQUEST].concat();
         let answers = b"\x05\x02\x01\0\x05\0\0\x01\0\0\0\0\0\0early";
-        check(&target, credentials, answers, &written, Ok(Some(b"early")));
+        check(target, credentials, answers, &written, Ok(Some(b"early")));
         // It may not ask.
         let written = [GREETING_WITH_AUTH, REQUEST].concat();
-        check(&target, credentials, b"\x05\0\x05\0\0\x01\0\0\0\0\0\0", &written, Ok(Some(b"")));
+        check(target, credentials, b"\x05\0\x05\0\0\x01\0\0\0\0\0\0", &written, Ok(Some(b"")));
         // Or not accept them; any status but 0 means that.
         let refused = Err("does not accept the user and the password of its URL");
         let written = [GREETING_WITH_AUTH, auth].concat();
         for status in [1, 2, 0xff] {
-            check(&target, credentials, &[5, 2, 1, status], &written, refused);
+            check(target, credentials, &[5, 2, 1, status], &written, refused);
         }
         let other = Err("answered the login with 0x05, where RFC 1929 has 0x01");
-        check(&target, credentials, &[5, 2, 5, 0], &written, other);
+        check(target, credentials, &[5, 2, 5, 0], &written, other);
     }
 
     #[test]
     fn rfc_1928_s3_the_method_is_one_that_was_offered() {
         let target = Target::Name("a");
         let missing = "asks for credentials: write them into its URL, as in \
-                       `http://user:password@proxy:3128`";
-        let unsupported = "asks for credentials in no way that is supported: \
-                           `Basic` is, and user and password of SOCKS5";
-        check(&target, None, &[5, 0xff], GREETING, Err(missing));
-        check(&target, Some("u:p"), &[5, 0xff], GREETING_WITH_AUTH, Err(unsupported));
+                       http://user:password@proxy:3128";
+        let unsupported = "asks for credentials in a way that is not supported: \
+                           Basic is, and user and password of SOCKS5";
+        check(target, None, &[5, 0xff], GREETING, Err(missing));
+        check(target, Some("u:p"), &[5, 0xff], GREETING_WITH_AUTH, Err(unsupported));
         let method = Err("chose a way to log in that was not offered (0x02)");
-        check(&target, None, &[5, 2], GREETING, method);
+        check(target, None, &[5, 2], GREETING, method);
         let method = Err("chose a way to log in that was not offered (0x01)");
-        check(&target, Some("u:p"), &[5, 1], GREETING_WITH_AUTH, method);
+        check(target, Some("u:p"), &[5, 1], GREETING_WITH_AUTH, method);
     }
 
     #[test]
@@ -433,7 +442,7 @@ mod tests {
             (b"\0\x5b", "speaks SOCKS4, not SOCKS5"),
             (b"\x15\x03\x03", "does not speak SOCKS5: its answer begins with 0x15"),
         ] {
-            check(&target, None, answer, GREETING, Err(expect));
+            check(target, None, answer, GREETING, Err(expect));
         }
         check_reply(&[4, 0], Err("speaks SOCKS4, not SOCKS5"));
         check_reply(&[5, 0, 0, 2], Err("answered with an unknown type of address (0x02)"));

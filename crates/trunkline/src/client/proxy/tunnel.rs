@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use trunkline_proto::handshake::Progress;
 
-use super::error::ProxyErrorKind;
+use super::error::TunnelError;
 
 /// Asks a proxy for a tunnel. It is fed with bytes, however they are cut, and gives bytes to write.
 pub(super) trait Tunnel {
@@ -11,17 +11,14 @@ pub(super) trait Tunnel {
     fn transmit(&mut self) -> Vec<u8>;
 
     /// Takes bytes of the proxy until there is a tunnel. Those behind `taken` came through it.
-    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, ProxyErrorKind>;
+    fn handle_input(&mut self, input: &[u8]) -> Result<Progress<()>, TunnelError>;
 }
 
 /// Bytes that are read at once: more than any answer of a proxy has.
 const READ_BYTES: usize = 2048;
 
 /// Asks for a tunnel over `stream`, and gives what has come through it already.
-pub(super) async fn dig<S>(
-    mut tunnel: impl Tunnel,
-    stream: &mut S,
-) -> Result<Vec<u8>, ProxyErrorKind>
+pub(super) async fn dig<S>(mut tunnel: impl Tunnel, stream: &mut S) -> Result<Vec<u8>, TunnelError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -39,7 +36,7 @@ where
         }
         let read = stream.read(&mut bytes).await?;
         if read == 0 {
-            return Err(ProxyErrorKind::UnexpectedEnd);
+            return Err(TunnelError::UnexpectedEnd);
         }
         let progress = tunnel.handle_input(&bytes[..read])?;
         early = progress.done.map(|()| bytes[progress.taken..read].to_vec());
