@@ -37,9 +37,9 @@ enum Inner {
     /// From an HTTP server that read from something other than TCP.
     #[cfg(feature = "hyper")]
     Handed(Box<Handed>),
-    /// A tunnel through a proxy that bytes came out of before anything went in.
+    /// A tunnel through a proxy that is reached by TLS, or that bytes came out of before any went in.
     #[cfg(feature = "client")]
-    Early(Box<Early<Transport>>),
+    Tunnel(Box<Early<Transport>>),
     /// Without either feature there is nothing that could make a transport.
     #[cfg(not(any(feature = "client", feature = "server")))]
     Never(std::convert::Infallible),
@@ -66,7 +66,8 @@ impl Transport {
 }
 
 impl Transport {
-    /// The TCP stream at the bottom, under TLS too, to ask it about addresses. `None` for a Unix socket.
+    /// The TCP stream at the bottom, under TLS too, to ask it about addresses. `None` for a Unix socket. With a
+    /// proxy, it leads to the proxy.
     #[cfg(any(feature = "client", feature = "server"))]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {
@@ -74,13 +75,14 @@ impl Transport {
             #[cfg(feature = "rustls")]
             Inner::Tls(tls) => tls.get_ref().0.tcp(),
             #[cfg(feature = "client")]
-            Inner::Early(early) => early.get_ref().tcp(),
+            Inner::Tunnel(tunnel) => tunnel.get_ref().tcp(),
             #[allow(unreachable_patterns, reason = "what else there is depends on the features")]
             _ => None,
         }
     }
 
-    /// The session of TLS, to ask it about certificates and versions. `None` without TLS.
+    /// The session of TLS, to ask it about certificates and versions. `None` without TLS; that with a proxy
+    /// does not count.
     #[cfg(feature = "rustls")]
     pub fn tls(&self) -> Option<&rustls::CommonState> {
         match &self.0 {
@@ -104,7 +106,7 @@ impl Inner {
             #[cfg(feature = "hyper")]
             Self::Handed(_) => "Handed",
             #[cfg(feature = "client")]
-            Self::Early(_) => "Early",
+            Self::Tunnel(_) => "Tunnel",
             #[cfg(not(any(feature = "client", feature = "server")))]
             Self::Never(never) => match never {},
         }
@@ -128,7 +130,7 @@ pub(crate) fn is_exact<S: 'static>(stream: &S) -> bool {
             Inner::Tls(_) => false,
             #[cfg(feature = "hyper")]
             Inner::Handed(_) => false,
-            Inner::Early(_) => false,
+            Inner::Tunnel(_) => false,
         };
     }
     #[cfg(feature = "testing")]
@@ -155,7 +157,7 @@ macro_rules! delegate {
             #[cfg(feature = "hyper")]
             Inner::Handed($stream) => $call,
             #[cfg(feature = "client")]
-            Inner::Early($stream) => $call,
+            Inner::Tunnel($stream) => $call,
             #[cfg(not(any(feature = "client", feature = "server")))]
             Inner::Never(never) => match *never {},
         }
@@ -192,11 +194,16 @@ impl From<Handed> for Transport {
 
 #[cfg(feature = "client")]
 impl Transport {
-    /// The same stream with `bytes` in front of what is to be read.
-    pub(crate) fn with_early(self, bytes: Vec<u8>) -> Self {
-        match bytes.is_empty() {
+    /// A tunnel through the proxy that this leads to; `early` has come out of it already.
+    pub(crate) fn into_tunnel(self, early: Vec<u8>) -> Self {
+        #[cfg(feature = "rustls")]
+        let is_tls = matches!(self.0, Inner::Tls(_));
+        #[cfg(not(feature = "rustls"))]
+        let is_tls = false;
+        // Nobody should take the proxy's certificate for the server's.
+        match early.is_empty() && !is_tls {
             true => self,
-            false => Self(Inner::Early(Box::new(Early::new(bytes, self)))),
+            false => Self(Inner::Tunnel(Box::new(Early::new(early, self)))),
         }
     }
 }

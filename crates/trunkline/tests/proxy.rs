@@ -32,6 +32,25 @@ async fn http(
     .await
 }
 
+/// It is `localhost` by its certificate.
+async fn https(
+    authority: &Authority,
+    upstream: SocketAddr,
+    credentials: Option<&'static str>,
+    asked: &Asked,
+) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(authority.server("localhost"));
+    let asked = asked.clone();
+    listen(move |tcp| {
+        let (acceptor, asked) = (acceptor.clone(), asked.clone());
+        async move {
+            let Ok(tls) = acceptor.accept(tcp).await else { return };
+            http_proxy(tls, upstream, credentials, &asked).await;
+        }
+    })
+    .await
+}
+
 async fn socks5(rules: SocksRules, asked: &Asked) -> SocketAddr {
     let asked = asked.clone();
     listen(move |tcp| socks5_proxy(tcp, rules.clone(), asked.clone())).await
@@ -320,16 +339,7 @@ async fn proxy_is_reached_by_tls_and_has_to_be_who_it_says() {
     let (authority, asked) = (Authority::new(), Asked::default());
     let server_authority = Authority::new();
     let server = tls_echo(server_authority.server("server.test")).await;
-    let acceptor = TlsAcceptor::from(authority.server("localhost"));
-    let at_proxy = asked.clone();
-    let address = listen(move |tcp| {
-        let (acceptor, asked) = (acceptor.clone(), at_proxy.clone());
-        async move {
-            let Ok(tls) = acceptor.accept(tcp).await else { return };
-            http_proxy(tls, server, Some("Basic aGFuczpnZWhlaW0="), &asked).await;
-        }
-    })
-    .await;
+    let address = https(&authority, server, Some("Basic aGFuczpnZWhlaW0="), &asked).await;
     let proxy = |tls: &ClientTls| {
         let url = format!("https://hans:geheim@localhost:{}", address.port());
         Connector::new().with_proxy(Proxy::parse(&url).unwrap().with_tls(tls.clone()))
@@ -347,6 +357,19 @@ async fn proxy_is_reached_by_tls_and_has_to_be_who_it_says() {
     assert!(text.starts_with(": the certificate of localhost "), "{text}");
     assert_eq!(error.fault(), Fault::Peer);
     assert!(asked.take().is_empty());
+}
+
+#[tokio::test]
+async fn tls_of_the_proxy_is_not_taken_for_that_of_the_server() {
+    let authority = Authority::new();
+    let address = https(&authority, echo().await, None, &Asked::default()).await;
+    let trusting = ClientTls::new().with_root_pem(authority.pem()).unwrap();
+    let proxy = Proxy::parse(&format!("https://localhost:{}", address.port())).unwrap();
+    let connector = Connector::new().with_proxy(proxy.with_tls(trusting));
+    let ws = connector.connect(URL).await.unwrap();
+    assert!(ws.stream().tls().is_none());
+    assert_eq!(ws.stream().tcp().unwrap().peer_addr().unwrap(), address);
+    assert_echoes(&connector, URL).await;
 }
 
 #[tokio::test]

@@ -109,6 +109,6 @@ impl Detour<'_> {
         let dug = dug.map_err(|elapsed| {
             ConnectError::elapsed(elapsed, format!("asking proxy {} for a tunnel", self.server))
         })?;
-        Ok(dug.map(|early| stream.with_early(early)))
+        Ok(dug.map(|early| stream.into_tunnel(early)))
     }
 }

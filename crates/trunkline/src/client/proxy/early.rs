@@ -18,6 +18,7 @@ impl<S> Early<S> {
         Self { bytes, given: 0, stream }
     }
 
+    /// The stream below.
     pub(crate) const fn get_ref(&self) -> &S {
         &self.stream
     }
