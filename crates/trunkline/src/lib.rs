@@ -75,7 +75,8 @@ pub use batch::{Batch, Iter};
 pub use client::proxy::{InvalidProxy, Proxy};
 #[cfg(feature = "client")]
 pub use client::{
-    ConnectError, Connector, Fault, Lookup, Resolver, Stage, SystemResolver, connect, connect_over,
+    ConnectError, Connector, Cookies, Fault, Lookup, Resolver, Stage, SystemResolver, connect,
+    connect_over,
 };
 pub use error::{Error, SendError, SendErrorKind};
 pub use incoming::Incoming;

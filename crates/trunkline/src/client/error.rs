@@ -132,8 +132,21 @@ impl ConnectError {
     /// What went wrong on the way to a proxy is that stage's, whichever step it was.
     pub(crate) fn at_proxy(mut self, proxy: impl fmt::Display) -> Self {
         self.0.stage = Stage::Proxy;
-        self.0.message = format!("proxy {proxy}: {}", self.0.message).into();
+        self.prefixed(format_args!("proxy {proxy}"))
+    }
+
+    /// The same with its circumstances in front of the message.
+    pub(crate) fn prefixed(mut self, circumstances: impl fmt::Display) -> Self {
+        self.0.message = format!("{circumstances}: {}", self.0.message).into();
         self
+    }
+
+    /// Another error about the same answer.
+    pub(crate) fn replaced_by(self, stage: Stage, fault: Fault, message: String) -> Self {
+        let response = self.0.response;
+        let mut error = Self::new(stage, fault, message);
+        error.0.response = response;
+        error
     }
 
     pub(crate) fn answered(mut self, response: Box<Response>) -> Self {

@@ -27,7 +27,8 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let handshake = ClientHandshake::new(url, Arc::clone(&self.config), random());
+        let config = self.jar.add_to(&self.config, url).map_err(ConnectError::header)?;
+        let handshake = ClientHandshake::new(url, config, random());
         let mut attempt = Attempt {
             handshake: handshake.map_err(ConnectError::header)?,
             stream,
@@ -35,22 +36,28 @@ impl Connector {
             first: None,
         };
         match budget.run(Stage::Handshake, attempt.run()).await {
-            Ok(Ok((opened, early))) => Ok(self.open(opened, attempt.stream, early)),
-            Ok(Err(Failure::Handshake(error))) => {
-                Err(refusal::explain(url, &self.config, error, attempt.first))
+            Ok(Ok((opened, early))) => {
+                self.jar.store(url, opened.response.headers());
+                Ok(self.open(opened, attempt.stream, early))
             }
+            Ok(Err(Failure::Handshake(error))) => Err(self.refused(url, error, attempt.first)),
             Ok(Err(Failure::Io(error))) => Err(broken(url, error)),
             Err(elapsed) => Err(match attempt.handshake.handle_eof() {
                 // Its body never ended, but what it says is known.
-                refused @ HandshakeError::Refused(_) => {
-                    refusal::explain(url, &self.config, refused, attempt.first)
-                }
+                refused @ HandshakeError::Refused(_) => self.refused(url, refused, attempt.first),
                 _ => ConnectError::elapsed(
                     elapsed,
                     format!("the handshake with {}", url.authority()),
                 ),
             }),
         }
+    }
+
+    fn refused(&self, url: &Url, error: HandshakeError, first: Option<u8>) -> ConnectError {
+        if let HandshakeError::Refused(response) = &error {
+            self.jar.store(url, response.headers());
+        }
+        refusal::explain(url, &self.config, error, first)
     }
 
     fn open<S>(&self, opened: Opened, stream: S, early: Vec<u8>) -> WebSocket<S> {

@@ -7,11 +7,13 @@
 //! Each step is a function of its own and has its own share of the time ([`timeouts`]); whichever fails
 //! makes a [`ConnectError`] that says so.
 
+mod cookies;
 mod dial;
 mod error;
 mod handshake;
 pub(crate) mod proxy;
 mod race;
+mod redirect;
 mod refusal;
 mod resolve;
 #[cfg(feature = "rustls")]
@@ -19,6 +21,7 @@ mod secure;
 mod target;
 mod timeouts;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +32,10 @@ use trunkline_proto::handshake::{ClientConfig, InvalidHeader, Subprotocols, Url}
 use trunkline_proto::limits::Settings;
 use trunkline_proto::{Limit, Role};
 
+use self::cookies::Jar;
 use self::dial::Dialer;
 use self::proxy::{Detour, InvalidProxy, Proxy};
+use self::redirect::shown;
 use self::resolve::SharedResolver;
 use self::target::Target;
 use self::timeouts::{Budget, Timeouts};
@@ -39,6 +44,7 @@ use crate::tls::ClientTls;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
+pub use cookies::Cookies;
 pub use error::{ConnectError, Fault, Stage};
 pub use resolve::{Lookup, Resolver, SystemResolver};
 
@@ -110,6 +116,9 @@ pub struct Connector {
     settings: Arc<Settings>,
     dialer: Dialer,
     proxy: Proxy,
+    jar: Jar,
+    /// How many to follow.
+    redirects: usize,
     timeouts: Timeouts,
     #[cfg(feature = "rustls")]
     tls: ClientTls,
@@ -129,6 +138,8 @@ impl Connector {
             settings: Arc::new(Settings::for_role(Role::Client)),
             dialer: Dialer::default(),
             proxy: Proxy::from_env(),
+            jar: Jar::default(),
+            redirects: 0,
             timeouts: Timeouts::default(),
             #[cfg(feature = "rustls")]
             tls: ClientTls::new(),
@@ -174,6 +185,26 @@ impl Connector {
     ) -> Result<Self, InvalidHeader> {
         Arc::make_mut(&mut self.config).headers.push(name, value)?;
         Ok(self)
+    }
+
+    /// Where cookies come from and go to, for each request. Default: nowhere.
+    #[must_use]
+    pub fn with_cookies(mut self, cookies: impl Cookies + 'static) -> Self {
+        self.jar = Jar(Some(Arc::new(cookies)));
+        self
+    }
+
+    /// How many redirects (301, 302, 303, 307, 308) a [`connect`](Self::connect) follows; more of them fail
+    /// it. Default: none, so that no server chooses which others this machine talks to.
+    ///
+    /// A location may begin with `http` or `https` instead of `ws` or `wss`. To another scheme, host or port
+    /// go neither the credentials of the URL nor the headers `Authorization`, `Cookie`, `Host` and
+    /// `Proxy-Authorization`, but all others do: take care with keys in headers of their own.
+    /// [`Cookies`] are asked anew. From `wss` nothing leads to `ws`.
+    #[must_use]
+    pub fn with_redirects(mut self, max: usize) -> Self {
+        self.redirects = max;
+        self
     }
 
     /// Offers compression. Default: not.
@@ -278,7 +309,7 @@ impl Connector {
     pub async fn connect(&self, url: &str) -> Result<WebSocket, ConnectError> {
         let target = Target::parse(url)?;
         // On the heap, so that a task that holds a connection is not as large as connecting was.
-        Box::pin(self.connect_to(&target)).await
+        Box::pin(self.connect_to(target)).await
     }
 
     /// Connects to the Unix socket at `path`. `url` names the host, which is looked up nowhere, and what to
@@ -305,7 +336,7 @@ impl Connector {
         url: &str,
     ) -> Result<WebSocket, ConnectError> {
         let target = Target::at_socket(path.as_ref().into(), url)?;
-        Box::pin(self.connect_to(&target)).await
+        Box::pin(self.connect_to(target)).await
     }
 
     /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;
@@ -351,20 +382,41 @@ impl Connector {
         Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin())).await
     }
 
-    async fn connect_to(&self, target: &Target) -> Result<WebSocket, ConnectError> {
+    async fn connect_to(&self, mut target: Target) -> Result<WebSocket, ConnectError> {
+        let budget = self.timeouts.begin();
+        let mut connector = Cow::Borrowed(self);
+        let mut followed = 0;
+        loop {
+            let error = match connector.attempt(&target, &budget).await {
+                Ok(connected) => return Ok(connected),
+                Err(error) => error,
+            };
+            let next =
+                connector.follow(&target, error, followed).map_err(|error| match followed {
+                    0 => error,
+                    _ => error.prefixed(format_args!("after a redirect to {}", shown(&target.url))),
+                })?;
+            if !next.url.is_same_origin(&target.url) {
+                connector = Cow::Owned(connector.without_credentials());
+            }
+            target = next;
+            followed += 1;
+        }
+    }
+
+    async fn attempt(&self, target: &Target, budget: &Budget) -> Result<WebSocket, ConnectError> {
         let url = &target.url;
         if url.is_secure() && cfg!(not(feature = "rustls")) {
             let message = "wss:// needs the feature `rustls` of trunkline";
             return Err(ConnectError::caller(Stage::Url, message));
         }
-        let budget = self.timeouts.begin();
-        let stream = self.reach(target, &budget).await?;
+        let stream = self.reach(target, budget).await?;
         #[cfg(feature = "rustls")]
         let stream = match url.is_secure() {
-            true => secure::secure(&self.tls, bare_host(url), stream, &budget).await?,
+            true => secure::secure(&self.tls, bare_host(url), stream, budget).await?,
             false => stream,
         };
-        self.shake_hands(url, stream, &budget).await
+        self.shake_hands(url, stream, budget).await
     }
 
     /// A stream to the server that nothing has been said on.

@@ -94,7 +94,9 @@ fn advice(url: &Url, config: &ClientConfig, response: &Response) -> Cow<'static,
     Cow::Borrowed(match response.status() {
         300..=399 => return redirect(response).into(),
         400 if wants_tls(url, response) => "this port speaks TLS: write wss:// in the URL",
-        401 if config.headers.contains("Authorization") => "it does not accept the credentials",
+        401 if url.credentials().is_some() || config.headers.contains("Authorization") => {
+            "it does not accept the credentials"
+        }
         401 => "it wants credentials, such as an `Authorization` header",
         403 => "the credentials, or the lack of them, or the `Origin` do not allow it",
         404 | 410 => return format!("nothing is at {}", path()).into(),
@@ -134,5 +136,8 @@ fn redirect(response: &Response) -> String {
     };
     let shown: String =
         location.chars().filter(char::is_ascii_graphic).take(LOCATION_MAX).collect();
-    format!("it points to {cut}{shown}, and redirects are not followed")
+    format!(
+        "it points to {cut}{shown}, and redirects are followed only by a `connect` with \
+         `with_redirects`"
+    )
 }

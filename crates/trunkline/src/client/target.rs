@@ -26,6 +26,17 @@ impl Target {
         }
     }
 
+    /// The same way to another resource, or the way to another host.
+    pub(super) fn redirected(&self, url: Url) -> Self {
+        #[cfg(unix)]
+        let socket = self.socket.clone().filter(|_| url.is_same_origin(&self.url));
+        Self {
+            url,
+            #[cfg(unix)]
+            socket,
+        }
+    }
+
     #[cfg(unix)]
     pub(super) fn at_socket(socket: std::path::PathBuf, url: &str) -> Result<Self, ConnectError> {
         Ok(Self { url: Url::parse(url).map_err(ConnectError::url)?, socket: Some(socket) })
