@@ -430,8 +430,7 @@ impl Connector {
             |it: InvalidProxy| ConnectError::caller(Stage::Proxy, it.to_string()).caused_by(it);
         match self.proxy.choose(url).map_err(invalid)? {
             Some(server) => {
-                let (proxy, dialer) = (&self.proxy, &self.dialer);
-                Detour { proxy, server, url, dialer, budget }.take().await
+                Detour::new(&self.proxy, server, url, &self.dialer, budget).take().await
             }
             None => {
                 let tcp = self.dialer.dial(bare_host(url), url.port(), budget).await?;

@@ -13,7 +13,11 @@ use super::tunnel::{Tunnel, dig};
 use crate::client::bare_host;
 use crate::client::dial::Dialer;
 use crate::client::error::{ConnectError, Stage};
+#[cfg(feature = "rustls")]
+use crate::client::secure::secure;
 use crate::client::timeouts::Budget;
+#[cfg(feature = "rustls")]
+use crate::tls::ClientTls;
 use crate::transport::Transport;
 
 /// Addresses that a SOCKS5 proxy is asked for, one after the other: each takes a connection of its own. Four
@@ -22,14 +26,34 @@ const ADDRESSES_MAX: usize = 4;
 
 /// From here over `server` to the host and port of `url`.
 pub(in crate::client) struct Detour<'a> {
-    pub(in crate::client) proxy: &'a Proxy,
-    pub(in crate::client) server: &'a ProxyServer,
-    pub(in crate::client) url: &'a Url,
-    pub(in crate::client) dialer: &'a Dialer,
-    pub(in crate::client) budget: &'a Budget,
+    server: &'a ProxyServer,
+    url: &'a Url,
+    dialer: &'a Dialer,
+    budget: &'a Budget,
+    #[cfg(feature = "rustls")]
+    tls: &'a ClientTls,
 }
 
-impl Detour<'_> {
+impl<'a> Detour<'a> {
+    /// By one of the servers of `proxy`.
+    pub(in crate::client) fn new(
+        #[cfg_attr(not(feature = "rustls"), expect(unused_variables, reason = "it has no TLS"))]
+        proxy: &'a Proxy,
+        server: &'a ProxyServer,
+        url: &'a Url,
+        dialer: &'a Dialer,
+        budget: &'a Budget,
+    ) -> Self {
+        Self {
+            server,
+            url,
+            dialer,
+            budget,
+            #[cfg(feature = "rustls")]
+            tls: &proxy.0.tls,
+        }
+    }
+
     /// A stream to the server that nothing has been said on.
     pub(in crate::client) async fn take(&self) -> Result<Transport, ConnectError> {
         let host = bare_host(self.url);
@@ -78,26 +102,19 @@ impl Detour<'_> {
 
     /// A stream to the proxy.
     async fn dial(&self) -> Result<Transport, ConnectError> {
+        if self.server.scheme == Scheme::Https && cfg!(not(feature = "rustls")) {
+            let message = "https:// needs the feature `rustls` of trunkline";
+            return Err(ConnectError::caller(Stage::Proxy, message).at_proxy(self.server));
+        }
         let host = self.server.host.trim_start_matches('[').trim_end_matches(']');
         let tcp = self.dialer.dial(host, self.server.port, self.budget).await;
         let stream = Transport::from(tcp.map_err(|error| error.at_proxy(self.server))?);
-        match self.server.scheme {
-            Scheme::Https => {
-                self.secure(host, stream).await.map_err(|error| error.at_proxy(self.server))
-            }
-            Scheme::Http | Scheme::Socks5 | Scheme::Socks5h => Ok(stream),
+        #[cfg(feature = "rustls")]
+        if self.server.scheme == Scheme::Https {
+            let secured = secure(self.tls, host, stream, self.budget).await;
+            return secured.map_err(|error| error.at_proxy(self.server));
         }
-    }
-
-    #[cfg(feature = "rustls")]
-    async fn secure(&self, host: &str, stream: Transport) -> Result<Transport, ConnectError> {
-        crate::client::secure::secure(&self.proxy.0.tls, host, stream, self.budget).await
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    async fn secure(&self, _: &str, _: Transport) -> Result<Transport, ConnectError> {
-        let message = "https:// needs the feature `rustls` of trunkline";
-        Err(ConnectError::caller(Stage::Proxy, message))
+        Ok(stream)
     }
 
     async fn dig(
@@ -110,5 +127,19 @@ impl Detour<'_> {
             ConnectError::elapsed(elapsed, format!("asking proxy {} for a tunnel", self.server))
         })?;
         Ok(dug.map(|early| stream.into_tunnel(early)))
+    }
+}
+
+#[cfg(all(test, not(feature = "rustls")))]
+mod tests {
+    use crate::{Connector, Fault, Proxy, Stage};
+
+    #[tokio::test]
+    async fn https_proxy_without_tls_is_refused_before_it_is_dialled() {
+        let proxy = Proxy::parse("https://127.0.0.1:1").unwrap();
+        let error = Connector::new().with_proxy(proxy).connect("ws://a/").await.unwrap_err();
+        assert_eq!((error.stage(), error.fault()), (Stage::Proxy, Fault::Caller));
+        let text = "proxy https://127.0.0.1:1: https:// needs the feature `rustls` of trunkline";
+        assert_eq!(error.to_string(), text);
     }
 }
