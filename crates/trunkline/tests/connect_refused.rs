@@ -133,8 +133,8 @@ async fn redirect_names_its_location_without_secrets() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "{host} refused with status {status} {phrase}: {shown}, and redirects are not \
-                     followed"
+                    "{host} refused with status {status} {phrase}: {shown}, and redirects are \
+                     followed only by a `connect` with `with_redirects`"
                 )
             );
             assert_eq!((error.fault(), error.is_retryable()), (Fault::Caller, false));
