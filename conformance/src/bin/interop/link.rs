@@ -63,6 +63,8 @@ pub(crate) enum Ours {
     Server {
         site: Site,
         url: String,
+        /// Whether that proxy speaks HTTP/2 with browsers, a stream for each connection.
+        http2: bool,
     },
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct Link<'a> {
     pub(crate) wire: Arc<Counts>,
     pub(crate) peer: &'a mut Peer,
     pub(crate) peer_is_server: bool,
+    pub(crate) http2: bool,
     path: String,
 }
 
@@ -84,10 +87,11 @@ impl Ours {
     ) -> Result<Link<'a>, Failure> {
         let (ws, wire) = match self {
             Self::Client => dial(peer, &path, terms).await?,
-            Self::Server { site, url } => accept(site, url, peer, &path, terms).await?,
+            Self::Server { site, url, .. } => accept(site, url, peer, &path, terms).await?,
         };
         let peer_is_server = matches!(self, Self::Client);
-        Ok(Link { ws, wire, peer, peer_is_server, path })
+        let http2 = matches!(self, Self::Server { http2: true, .. });
+        Ok(Link { ws, wire, peer, peer_is_server, http2, path })
     }
 
     /// Has the peer ask for a connection that is refused, and gives what it makes of that.
@@ -98,7 +102,7 @@ impl Ours {
         terms: &Terms,
         status: Option<u16>,
     ) -> Result<Ended, Failure> {
-        let Self::Server { site, url } = self else {
+        let Self::Server { site, url, .. } = self else {
             return Err("a client refuses nothing".into());
         };
         tell_to_connect(peer, url, path, terms).await?;

@@ -107,7 +107,7 @@ impl Plan {
             Role::Server => Ours::Client,
             Role::Client => {
                 let site = Site::open().await?;
-                Ours::Server { url: format!("ws://{}", site.address), site }
+                Ours::Server { url: format!("ws://{}", site.address), site, http2: false }
             }
             Role::ClientThrough(kind, dir) => {
                 let (usual, proxy) = behind(*kind, dir.clone(), None).await?;
@@ -160,7 +160,8 @@ async fn behind(
 ) -> Result<(Ours, Proxy), Failure> {
     let site = Site::open().await?;
     let proxy = Proxy::start(kind, &Place { server: site.address, dir, forgets_after }).await?;
-    Ok((Ours::Server { site, url: proxy.url("wss") }, proxy))
+    let http2 = kind == Kind::HaProxy;
+    Ok((Ours::Server { site, url: proxy.url("wss"), http2 }, proxy))
 }
 
 impl Ends {
