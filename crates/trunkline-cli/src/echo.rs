@@ -11,32 +11,40 @@ use trunkline::deflate::DeflateConfig;
 use trunkline::{AcceptError, Acceptor, Batch, WebSocket};
 
 use crate::args::Echo;
+use crate::exit::{Exit, Failure};
+use crate::output;
 use crate::page;
 
 /// How long to wait when the system has no descriptor left for a connection: those that end in the
 /// meantime make room, and trying at once would only burn the processor.
 const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(50);
 
-pub(crate) fn run(args: &Echo) -> Result<(), String> {
+pub(crate) fn run(args: &Echo) -> Result<Exit, Failure> {
     let runtime =
-        runtime(args.threads).map_err(|error| format!("cannot start threads: {error}"))?;
+        runtime(args.threads).map_err(|error| Failure::failed("cannot start threads", error))?;
     runtime.block_on(async {
         let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-            format!("cannot listen on {}: {error} (another --listen, or port 0?)", args.listen)
+            let text =
+                format!("cannot listen on {}: {error} (another --listen, or port 0?)", args.listen);
+            Failure::new(Exit::Failed, text)
         })?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        println!("listening on ws://{address}");
+        let address =
+            listener.local_addr().map_err(|error| Failure::failed("cannot listen", error))?;
+        output::print(&format!("listening on ws://{address}\n"))?;
         if args.page {
-            println!("try it at    http://{address}/");
+            output::print(&format!("try it at    http://{address}/\n"))?;
         }
         tokio::select! {
-            () = serve(listener, acceptor(args), args.page) => Ok(()),
-            stopped = tokio::signal::ctrl_c() => stopped.map_err(|error| error.to_string()),
+            () = serve(listener, acceptor(args), args.page) => Ok(Exit::Clean),
+            stopped = tokio::signal::ctrl_c() => match stopped {
+                Ok(()) => Ok(Exit::Clean),
+                Err(error) => Err(Failure::failed("cannot hear Ctrl-C", error)),
+            },
         }
     })
 }
 
-fn runtime(threads: Option<NonZeroUsize>) -> io::Result<Runtime> {
+pub(crate) fn runtime(threads: Option<NonZeroUsize>) -> io::Result<Runtime> {
     let threads = match threads {
         Some(threads) => threads,
         None => std::thread::available_parallelism()?,

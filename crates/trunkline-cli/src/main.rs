@@ -1,8 +1,14 @@
 //! The command `trunkline`: parses, runs, and turns the result into an exit code.
 
 mod args;
+mod connect;
+mod dial;
 mod echo;
+mod exit;
+mod generate;
+mod output;
 mod page;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -11,14 +17,11 @@ use clap::Parser;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let ended = match Args::parse().command {
+        Command::Connect(args) => connect::run(&args),
         Command::Echo(args) => echo::run(&args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("trunkline: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended.unwrap_or_else(|failure| output::complain(&failure)).into()
 }

@@ -1,30 +1,14 @@
-//! Every command and flag, its help and its default.
+//! The flags of `trunkline echo`.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use clap::{Parser, Subcommand};
-
-/// WebSockets, from the wire to the crowd.
-#[derive(Parser, Debug)]
-#[command(name = "trunkline", version, about, arg_required_else_help = true)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum Command {
-    /// Send every message back to where it came from
-    ///
-    /// A server to try a client, a proxy or a network with. It answers text with text and binary with
-    /// binary, and sees to pings and closing as RFC 6455 asks.
-    ///
-    ///   trunkline echo --listen 127.0.0.1:9001 --page
-    Echo(Echo),
-}
-
+/// Send every message back to where it came from
+///
+/// A server to try a client, a proxy or a network with. It answers text with text and binary with
+/// binary, and sees to pings and closing as RFC 6455 asks.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Echo {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
@@ -46,3 +30,10 @@ pub(crate) struct Echo {
     #[arg(long)]
     pub(crate) page: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  trunkline echo --page
+  trunkline echo --listen 0.0.0.0:9001 --compression --max-message 65536
+
+It ends with Ctrl-C.";
