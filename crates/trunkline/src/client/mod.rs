@@ -11,6 +11,7 @@ mod cookies;
 mod dial;
 mod error;
 mod handshake;
+mod progress;
 pub(crate) mod proxy;
 mod race;
 mod redirect;
@@ -34,6 +35,7 @@ use trunkline_proto::{Limit, Role};
 
 use self::cookies::Jar;
 use self::dial::Dialer;
+use self::progress::Progress;
 use self::proxy::{Detour, InvalidProxy, Proxy};
 use self::redirect::shown;
 use self::resolve::SharedResolver;
@@ -120,6 +122,7 @@ pub struct Connector {
     /// How many to follow.
     redirects: usize,
     timeouts: Timeouts,
+    progress: Progress,
     #[cfg(feature = "rustls")]
     tls: ClientTls,
 }
@@ -141,6 +144,7 @@ impl Connector {
             jar: Jar::default(),
             redirects: 0,
             timeouts: Timeouts::default(),
+            progress: Progress::default(),
             #[cfg(feature = "rustls")]
             tls: ClientTls::new(),
         }
@@ -299,6 +303,35 @@ impl Connector {
         self
     }
 
+    /// Tells `hear` how long each step took, once it is through: those of [`Stage`] that take time, in their
+    /// order. Steps that fail are told too, those whose time ran out are not. Default: nobody is told.
+    ///
+    /// # Examples
+    /// ```
+    /// let connector = trunkline::Connector::new()
+    ///     .with_progress(|stage, took| println!("{stage:?} took {took:?}"));
+    /// ```
+    #[must_use]
+    pub fn with_progress(mut self, hear: impl Fn(Stage, Duration) + Send + Sync + 'static) -> Self {
+        self.progress = Progress(Some(Arc::new(hear)));
+        self
+    }
+
+    /// Goes all the way to the server that `url` names, and asks it nothing: proxies and TLS are seen to,
+    /// the handshake is the caller's. For tools that have something unusual to say; redirects, which are
+    /// part of the answer, are theirs too.
+    ///
+    /// # Errors
+    /// Why there is no way.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream, or all that are being tried.
+    pub async fn dial(&self, url: &str) -> Result<Transport, ConnectError> {
+        let target = Target::parse(url)?;
+        let budget = self.timeouts.begin(&self.progress);
+        Box::pin(self.go_to(&target, &budget)).await
+    }
+
     /// Connects to the server that `url` names.
     ///
     /// # Errors
@@ -359,7 +392,7 @@ impl Connector {
                  encrypted and its server checked, say so with `connect_over_secured`",
             ));
         }
-        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin())).await
+        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin(&self.progress))).await
     }
 
     /// The same over a stream that is secured already: by TLS of the caller's own, in which the server has
@@ -379,11 +412,11 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url).map_err(ConnectError::url)?;
-        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin())).await
+        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin(&self.progress))).await
     }
 
     async fn connect_to(&self, mut target: Target) -> Result<WebSocket, ConnectError> {
-        let budget = self.timeouts.begin();
+        let budget = self.timeouts.begin(&self.progress);
         let mut connector = Cow::Borrowed(self);
         let mut followed = 0;
         loop {
@@ -405,6 +438,12 @@ impl Connector {
     }
 
     async fn attempt(&self, target: &Target, budget: &Budget) -> Result<WebSocket, ConnectError> {
+        let stream = self.go_to(target, budget).await?;
+        self.shake_hands(&target.url, stream, budget).await
+    }
+
+    /// A stream to the server, secured if the URL says so, that no request has been made on.
+    async fn go_to(&self, target: &Target, budget: &Budget) -> Result<Transport, ConnectError> {
         let url = &target.url;
         if url.is_secure() && cfg!(not(feature = "rustls")) {
             let message = "wss:// needs the feature `rustls` of trunkline";
@@ -416,7 +455,7 @@ impl Connector {
             true => secure::secure(&self.tls, bare_host(url), stream, budget).await?,
             false => stream,
         };
-        self.shake_hands(url, stream, budget).await
+        Ok(stream)
     }
 
     /// A stream to the server that nothing has been said on.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Stage;
+use super::progress::Progress;
 
 /// The C library asks a name server again after 5 seconds: there is time for the second answer.
 const RESOLVE: Duration = Duration::from_secs(10);
@@ -49,9 +50,10 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Starts the clock that all stages share.
-    pub(super) fn begin(self) -> Budget {
-        Budget { timeouts: self, end: Instant::now() + self.total.min(NEVER) }
+    /// Starts the clock that all stages share. `progress` is told when one is through.
+    pub(super) fn begin(self, progress: &Progress) -> Budget {
+        let end = Instant::now() + self.total.min(NEVER);
+        Budget { timeouts: self, end, progress: progress.clone() }
     }
 
     /// What a stage may take, and the name of what sets it.
@@ -67,10 +69,11 @@ impl Timeouts {
 }
 
 /// The time that one attempt to connect has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Budget {
     timeouts: Timeouts,
     end: Instant,
+    progress: Progress,
 }
 
 impl Budget {
@@ -81,13 +84,16 @@ impl Budget {
         future: F,
     ) -> Result<F::Output, Elapsed> {
         let (limit, setting) = self.timeouts.of(stage);
-        let end = Instant::now() + limit.min(NEVER);
+        let start = Instant::now();
+        let end = start + limit.min(NEVER);
         let elapsed = if end <= self.end {
             Elapsed { stage, limit, setting }
         } else {
             Elapsed { stage, limit: self.timeouts.total, setting: "total_timeout" }
         };
-        timeout_at(end.min(self.end), future).await.map_err(|_| elapsed)
+        let output = timeout_at(end.min(self.end), future).await.map_err(|_| elapsed)?;
+        self.progress.tell(stage, start.elapsed());
+        Ok(output)
     }
 }
 
