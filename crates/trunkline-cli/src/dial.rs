@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
 use trunkline::deflate::DeflateConfig;
 use trunkline::handshake::{
-    ClientConfig, ClientHandshake, HandshakeError, Headers, Origin, Response, Subprotocols, Url,
+    ClientConfig, ClientHandshake, Headers, Origin, Response, Subprotocols, Url,
 };
 use trunkline::limits::Settings;
 use trunkline::tls::{ClientTls, rustls};
-use trunkline::{ConnectError, Connector, Role, WebSocket};
+use trunkline::{ConnectError, Connector, Fault, InvalidProxy, Proxy, Role, Stage};
 
 use crate::args::Dial;
 use crate::exit::{Exit, Failure, chain};
@@ -62,29 +61,34 @@ pub(crate) fn connector(
     check(url, &config)?;
     let mut settings = Settings::for_role(Role::Client);
     settings.close_timeout = CLOSE_TIMEOUT;
+    let time = args.timeout;
     Ok(Connector::new()
         .with_config(config)
         .with_settings(settings)
         .with_tls(tls(args)?)
-        .with_handshake_timeout(args.timeout))
+        .with_proxy(proxy(args)?)
+        .with_resolve_timeout(time)
+        .with_tcp_timeout(time)
+        .with_proxy_timeout(time)
+        .with_tls_timeout(time)
+        .with_handshake_timeout(time)
+        .with_total_timeout(time))
 }
 
 /// Finds what is wrong with the request before anything is dialled.
 fn check(url: &str, config: &ClientConfig) -> Result<(), Failure> {
-    let url = Url::parse(url).map_err(|error| Failure::usage(format!("{error}: {url}")))?;
-    let made = ClientHandshake::new(&url, Arc::new(config.clone()), [0; 16]);
+    // Those of Unix sockets are read in another way.
+    let url = if url.starts_with("ws+unix:") { "ws://localhost/" } else { url };
+    let parsed = Url::parse(url).map_err(|error| Failure::usage(error.to_string()))?;
+    let made = ClientHandshake::new(&parsed, Arc::new(config.clone()), [0; 16]);
     made.map(drop).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Connects within --timeout.
-pub(crate) async fn connect(
-    connector: &Connector,
-    url: &str,
-    args: &Dial,
-) -> Result<WebSocket, Failure> {
-    match timeout(args.timeout, connector.connect(url)).await {
-        Ok(connected) => connected.map_err(|error| failure(&error)),
-        Err(_) => Err(too_slow()),
+fn proxy(args: &Dial) -> Result<Proxy, Failure> {
+    match args.proxy.as_deref() {
+        None => Ok(Proxy::from_env()),
+        Some("none") => Ok(Proxy::none()),
+        Some(url) => Proxy::parse(url).map_err(|error| Failure::usage(format!("--proxy: {error}"))),
     }
 }
 
@@ -111,48 +115,50 @@ fn read(flag: &str, file: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(file).map_err(|error| Failure::usage(format!("{flag} {}: {error}", file.display())))
 }
 
-pub(crate) fn too_slow() -> Failure {
-    Failure::new(Exit::Timeout, "no connection within --timeout")
-}
-
 /// What it means that there is no connection.
 pub(crate) fn failure(error: &ConnectError) -> Failure {
-    let text = chain(error);
-    match error {
-        ConnectError::Handshake(HandshakeError::Refused(response)) => refused(response),
-        ConnectError::Handshake(_) => Failure::new(Exit::Refused, text),
-        ConnectError::Timeout => too_slow(),
-        ConnectError::Io(error) if is_tls(error) => Failure::new(
-            Exit::Tls,
-            format!("{text} (--cacert trusts a root of your own, --insecure anyone)"),
-        ),
-        ConnectError::Io(_) => Failure::new(Exit::Unreachable, text),
-        _ => Failure::usage(text),
-    }
-}
-
-fn is_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
-}
-
-/// An answer other than 101, with what may help to understand it.
-fn refused(response: &Response) -> Failure {
-    let mut text = format!("the server refused: {}", status(response));
-    let hint = match response.status() {
-        301 | 302 | 303 | 307 | 308 => Some("it points elsewhere"),
-        400 => Some("it did not like the request"),
-        401 => Some("it wants credentials: --header 'Authorization: …'"),
-        403 => Some("it may want credentials, a cookie or another --origin"),
-        404 => Some("there is no WebSocket at this path"),
-        200..=299 | 426 => Some("it does not speak WebSocket here"),
-        429 | 503 => Some("it is busy: try again later"),
-        _ => None,
+    let exit = exit(error);
+    let mut text = error.to_string();
+    let response = error.response().filter(|_| error.stage() == Stage::Handshake);
+    let hint = match (exit, response.map(Response::status)) {
+        (Exit::Timeout, _) => "--timeout sets it",
+        (Exit::Tls, _) if is_certificate_wrong(error) => {
+            "--cacert trusts a root of your own, --insecure whoever it is"
+        }
+        (_, Some(301 | 302 | 303 | 307 | 308)) => "--redirects 1 does",
+        (_, Some(401)) => "--header 'Authorization: …', or user:password@ in the URL",
+        _ => "",
     };
-    if let Some(hint) = hint {
-        text.push_str(" (");
-        text.push_str(hint);
-        text.push(')');
+    if !hint.is_empty() {
+        text.push_str(&format!(" ({hint})"));
     }
+    if let Some(response) = response {
+        text.push_str(&details(response));
+    }
+    Failure::new(exit, text)
+}
+
+fn exit(error: &ConnectError) -> Exit {
+    let is_proxy_wrong =
+        std::error::Error::source(error).is_some_and(|source| source.is::<InvalidProxy>());
+    match (error.stage(), error.fault()) {
+        _ if error.is_timeout() => Exit::Timeout,
+        (Stage::Url | Stage::Request, _) | (Stage::Tls, Fault::Caller) => Exit::Usage,
+        (Stage::Tls, Fault::Peer) => Exit::Tls,
+        (Stage::Handshake, _) => Exit::Refused,
+        _ if is_proxy_wrong => Exit::Usage,
+        _ => Exit::Unreachable,
+    }
+}
+
+fn is_certificate_wrong(error: &ConnectError) -> bool {
+    let source = std::error::Error::source(error).and_then(|it| it.downcast_ref());
+    matches!(source, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// What may help to understand a refusal.
+fn details(response: &Response) -> String {
+    let mut text = String::new();
     for name in ["Location", "WWW-Authenticate", "Retry-After", "Sec-WebSocket-Version"] {
         if let Some(value) = response.header(name) {
             text.push_str(&format!("\n  {name}: {}", escape_bytes(value)));
@@ -162,11 +168,5 @@ fn refused(response: &Response) -> Failure {
         let line: String = line.chars().take(BODY_LINE_CHARS).collect();
         text.push_str(&format!("\n  | {}", escape_bytes(line.as_bytes())));
     }
-    Failure::new(Exit::Refused, text)
-}
-
-/// Status and reason, safe to show.
-pub(crate) fn status(response: &Response) -> String {
-    let shown = format!("{} {}", response.status(), escape_bytes(response.reason()));
-    shown.trim_end().to_owned()
+    text
 }

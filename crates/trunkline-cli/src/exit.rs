@@ -21,8 +21,8 @@ pub(crate) enum Exit {
 }
 
 /// The same for `--help`.
-pub(crate) const CODES: &str = "  \
-  0  closed cleanly: 1000, 1001 or no code; or --count was reached
+pub(crate) const CODES: &str =
+    "    0  closed cleanly: 1000, 1001 or no code; or --count was reached
     1  anything else, such as standard input that cannot be read
     2  a flag or the URL is wrong
     3  the server or the proxy cannot be reached
@@ -32,7 +32,7 @@ pub(crate) const CODES: &str = "  \
     7  a time ran out: --timeout, a ping without an answer, --wait with --count not reached
     8  the connection ended without a closing handshake
     9  the server closed with a code that is an error, such as 1008 or 1011
-  130  Ctrl-C";
+  130  Ctrl-C, or SIGTERM";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

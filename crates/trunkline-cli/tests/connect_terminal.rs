@@ -80,12 +80,15 @@ fn the_terminal_is_given_back_as_it_was() {
     let url = websocket_server(|mut tcp| {
         read_frame(&mut tcp);
     });
-    for (keys, exit) in [("x\r", 8), ("\x03\x03", 130)] {
+    for (keys, exit) in [("x\r", 8), ("\x03\x03", 130), ("", 130)] {
         let mut terminal = Terminal::run(&["connect", &url], &[]);
         let before = terminal.mode();
         terminal.expect("> ");
         assert_ne!(terminal.mode(), before);
-        terminal.press(keys);
+        match keys {
+            "" => terminal.terminate(),
+            keys => terminal.press(keys),
+        }
         let after = terminal.mode_at_end();
         let (code, shown) = terminal.end();
         assert_eq!((code, after), (exit, before));

@@ -23,7 +23,7 @@ use crate::exit::CODES;
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = examples())]
 pub(crate) struct Connect {
-    /// Where to connect to: ws://host:port/path or wss://…
+    /// Where to connect to: ws://host:port/path, wss://…, or ws+unix:///path/of.sock:/path
     pub(crate) url: String,
 
     /// Text to send first; can be repeated. Then standard input is read only if it is a terminal
@@ -59,6 +59,10 @@ pub(crate) struct Connect {
     /// Bytes that a message may have; a longer one ends the connection
     #[arg(long, value_name = "BYTES", default_value = "16777216", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_message: u64,
+
+    /// Follow so many redirects; to another host go neither credentials nor cookies
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) redirects: u8,
 
     /// Print how long each step took: name, TCP, TLS, handshake, first message, ping
     #[arg(long)]

@@ -38,6 +38,11 @@ pub(crate) struct Dial {
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 
+    /// Proxy to go through: http://, https://, socks5:// or socks5h://, with user:password@ if need be;
+    /// `none` for no proxy [default: what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say]
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+
     /// How long connecting may take, the answer to the handshake included
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) timeout: Duration,

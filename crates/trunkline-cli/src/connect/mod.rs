@@ -37,24 +37,23 @@ pub(crate) fn run(args: &Connect) -> Result<Exit, Failure> {
 }
 
 async fn connect(args: &Connect) -> Result<Exit, Failure> {
-    let mut interrupts = on_signals()?;
+    let (interrupt, mut interrupted) = mpsc::unbounded_channel();
+    on_signals(&interrupt)?;
     let compression = args.compression.then(DeflateConfig::default);
     let connector = dial::connector(&args.url, &args.dial, compression)?;
-    let connector =
-        connector.with_message_bytes(usize::try_from(args.max_message).unwrap_or(usize::MAX));
-    let mut timing = Timing::start();
+    let timing = Timing::start();
+    let connector = connector
+        .with_message_bytes(usize::try_from(args.max_message).unwrap_or(usize::MAX))
+        .with_redirects(args.redirects.into())
+        .with_progress(timing.listener());
     let ws = tokio::select! {
-        ws = dial::connect(&connector, &args.url, &args.dial) => ws?,
-        _ = interrupts.recv() => return Ok(Exit::Interrupted),
+        ws = connector.connect(&args.url) => ws.map_err(|error| dial::failure(&error))?,
+        _ = interrupted.recv() => return Ok(Exit::Interrupted),
     };
-    timing.connected();
-    let Ends { outbox, keyboard, screen } = open_ends(args);
-    if let Some(keyboard) = keyboard {
-        interrupts = keyboard;
-    }
+    let (outbox, screen) = open_ends(args, interrupt);
     greet(args, &ws, &screen, &outbox).await;
     let session = Session::new(args, &screen, timing, outbox.is_by_person());
-    let ended = session.run(ws, outbox, interrupts).await;
+    let ended = session.run(ws, outbox, interrupted).await;
     match screen.finish().await {
         // Whoever read the output has had enough, as in `| head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Clean),
@@ -63,37 +62,24 @@ async fn connect(args: &Connect) -> Result<Exit, Failure> {
     }
 }
 
-/// Where messages come from and go to.
-struct Ends {
-    outbox: Outbox,
-    /// Ctrl-C, where the keyboard is read key by key and no signal comes of it.
-    keyboard: Option<mpsc::UnboundedReceiver<()>>,
-    screen: Screen,
-}
-
-fn open_ends(args: &Connect) -> Ends {
+/// Where messages come from and go to. `interrupt` is for Ctrl-C where the keyboard is read key by key,
+/// as no signal comes of it there.
+fn open_ends(args: &Connect, interrupt: mpsc::UnboundedSender<()>) -> (Outbox, Screen) {
     let from_terminal = io::stdin().is_terminal();
-    if from_terminal
+    let by_person = from_terminal && args.input == Input::Text;
+    // A terminal that cannot edit lines still has lines.
+    if by_person
         && io::stdout().is_terminal()
-        && args.input == Input::Text
         && args.count().is_none()
+        && let Ok((lines, console)) = Console::open(interrupt)
     {
-        // A terminal that cannot edit lines still has lines.
-        if let Ok((keyboard, console)) = Console::open() {
-            return Ends {
-                outbox: Outbox::from_keyboard(&args.send, keyboard.lines),
-                keyboard: Some(keyboard.interrupts),
-                screen: Screen::open(args.binary, Some(console)),
-            };
-        }
+        let screen = Screen::open(args.binary, Some(console));
+        return (Outbox::from_keyboard(&args.send, lines), screen);
     }
     let reads_input = args.send.is_empty() || (from_terminal && args.count().is_none());
     let input = reads_input.then(|| input::from_stdin(args.input));
-    Ends {
-        outbox: Outbox::from_stdin(&args.send, input, from_terminal && args.input == Input::Text),
-        keyboard: None,
-        screen: Screen::open(args.binary, None),
-    }
+    let outbox = Outbox::from_stdin(&args.send, input, by_person);
+    (outbox, Screen::open(args.binary, None))
 }
 
 /// Tells a person, or whoever asked, what there is now.
@@ -101,7 +87,10 @@ async fn greet(args: &Connect, ws: &WebSocket, screen: &Screen, outbox: &Outbox)
     if !args.verbose && !outbox.is_by_person() {
         return;
     }
-    let mut text = format!("connected to {}", args.url);
+    let mut text = format!("connected to {}", without_credentials(&args.url));
+    if let Some(version) = ws.stream().tls().and_then(|tls| tls.protocol_version()) {
+        text.push_str(&format!(", {}", version.as_str().unwrap_or("TLS")));
+    }
     if let Some(subprotocol) = ws.subprotocol() {
         text.push_str(&format!(", speaking {subprotocol}"));
     }
@@ -114,21 +103,31 @@ async fn greet(args: &Connect, ws: &WebSocket, screen: &Screen, outbox: &Outbox)
     screen.note(Colour::Green, &text).await;
 }
 
+/// A password in a URL need not stay on the screen.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 /// Ctrl-C, and what else asks a process to end.
-fn on_signals() -> Result<mpsc::UnboundedReceiver<()>, Failure> {
-    let (sender, receiver) = mpsc::unbounded_channel();
+fn on_signals(interrupt: &mpsc::UnboundedSender<()>) -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminated = signal(SignalKind::terminate())
             .map_err(|error| Failure::failed("cannot hear signals", error))?;
-        let sender = sender.clone();
+        let interrupt = interrupt.clone();
         tokio::spawn(async move {
-            while terminated.recv().await.is_some() && sender.send(()).is_ok() {}
+            while terminated.recv().await.is_some() && interrupt.send(()).is_ok() {}
         });
     }
+    let interrupt = interrupt.clone();
     tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {}
+        while tokio::signal::ctrl_c().await.is_ok() && interrupt.send(()).is_ok() {}
     });
-    Ok(receiver)
+    Ok(())
 }

@@ -16,7 +16,7 @@ use super::input::Typed;
 use super::keyboard::{self, Action};
 use super::outbox::Outbox;
 use super::screen::{Gone, Screen};
-use super::timing::Timing;
+use super::timing::{self, Timing};
 use crate::args::{Connect, Wait};
 use crate::exit::{Exit, Failure, chain};
 use crate::output::time;
@@ -130,7 +130,9 @@ impl<'a> Session<'a> {
     /// Tells how long the steps took, and one ping. Nothing else is sent meanwhile: it would take part
     /// of the time.
     async fn measure(&self, ws: &mut WebSocket) {
-        self.screen.note(Colour::Dim, &self.timing.steps()).await;
+        for step in self.timing.steps() {
+            self.screen.note(Colour::Dim, &step).await;
+        }
         self.pings.set(1);
         let answered = async {
             // Should the connection end, the session will hear of it again.
@@ -296,7 +298,7 @@ impl<'a> Session<'a> {
         match round_trip {
             Some(round_trip) if self.pings.get() > 0 => {
                 self.pings.set(self.pings.get() - 1);
-                let text = format!("there and back   {}", time(round_trip));
+                let text = timing::line("there and back", round_trip);
                 self.screen.note(Colour::Dim, &text).await;
             }
             Some(_) => {}

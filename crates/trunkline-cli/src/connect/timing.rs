@@ -1,32 +1,54 @@
 //! `--timing`: how long each step took.
 
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use trunkline::Stage;
 
 use crate::output::time;
 
 /// When what happened.
 pub(super) struct Timing {
+    steps: Arc<Mutex<Vec<(Stage, Duration)>>>,
     started: Instant,
-    connected: Instant,
 }
 
 impl Timing {
     pub(super) fn start() -> Self {
-        let started = Instant::now();
-        Self { started, connected: started }
+        Self { steps: Arc::default(), started: Instant::now() }
     }
 
-    pub(super) fn connected(&mut self) {
-        self.connected = Instant::now();
+    /// Hears of each step.
+    pub(super) fn listener(&self) -> impl Fn(Stage, Duration) + Send + Sync + use<> {
+        let steps = Arc::clone(&self.steps);
+        move |stage, took| steps.lock().unwrap_or_else(PoisonError::into_inner).push((stage, took))
     }
 
-    /// The steps up to the connection.
-    pub(super) fn steps(&self) -> String {
-        format!("connected        {}", time(self.connected - self.started))
+    /// A line for each step up to the connection, and one for all of them.
+    pub(super) fn steps(&self) -> Vec<String> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let total: Duration = steps.iter().map(|(_, took)| *took).sum();
+        let named = steps.iter().map(|(stage, took)| line(name(*stage), *took));
+        named.chain([line("connected", total)]).collect()
     }
 
-    /// The first message, counted from the connection on.
+    /// The first message, counted from the beginning.
     pub(super) fn first_message(&self) -> String {
-        format!("first message    {}", time(self.connected.elapsed()))
+        line("first message", self.started.elapsed())
+    }
+}
+
+pub(super) fn line(step: &str, took: Duration) -> String {
+    format!("{step:<15}{:>9}", time(took))
+}
+
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "name",
+        Stage::Tcp => "TCP",
+        Stage::Proxy => "proxy",
+        Stage::Tls => "TLS",
+        Stage::Handshake => "handshake",
+        _ => "step",
     }
 }

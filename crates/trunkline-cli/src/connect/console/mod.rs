@@ -18,14 +18,6 @@ use keys::{Key, Keys};
 use line::{Line, Outcome};
 use mode::Mode;
 
-/// What the keyboard says.
-pub(super) struct Keyboard {
-    /// Not bounded: nobody types faster than a connection takes.
-    pub(super) lines: mpsc::UnboundedReceiver<Typed>,
-    /// Ctrl-C, pressed twice in a row.
-    pub(super) interrupts: mpsc::UnboundedReceiver<()>,
-}
-
 /// Reads the keyboard until the process ends.
 pub(super) fn read_keyboard(pressed: mpsc::Sender<Printed>) {
     thread::spawn(move || {
@@ -60,24 +52,27 @@ pub(super) struct Console {
 }
 
 impl Console {
-    /// Takes the terminal over.
+    /// Takes the terminal over, and gives the lines that will be typed; `interrupts` hears of Ctrl-C that
+    /// is pressed twice in a row.
     ///
     /// # Errors
     /// If it is of a kind that cannot edit lines, such as `dumb`.
-    pub(super) fn open() -> io::Result<(Keyboard, Self)> {
+    pub(super) fn open(
+        interrupts: mpsc::UnboundedSender<()>,
+    ) -> io::Result<(mpsc::UnboundedReceiver<Typed>, Self)> {
         let mode = Mode::edit()?;
-        let (line_sender, lines) = mpsc::unbounded_channel();
-        let (interrupts, interrupted) = mpsc::unbounded_channel();
+        // Not bounded: nobody types faster than a connection takes.
+        let (sender, lines) = mpsc::unbounded_channel();
         let console = Self {
             mode,
             screen: io::stdout(),
             keys: Keys::default(),
             line: Line::default(),
-            lines: Some(line_sender),
+            lines: Some(sender),
             interrupts,
             interrupted: false,
         };
-        Ok((Keyboard { lines, interrupts: interrupted }, console))
+        Ok((lines, console))
     }
 
     /// Prints whole lines above the one that is being edited.
