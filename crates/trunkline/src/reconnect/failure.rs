@@ -81,8 +81,8 @@ pub enum Verdict {
 /// | failure | verdict |
 /// |---|---|
 /// | nobody was reached, the network broke, a deadline passed | retry |
-/// | the server refused with 500, 502, 503, 504, 408, 425 or 429 | retry, after its `Retry-After` |
-/// | it refused otherwise (other 4xx and 5xx, 3xx), or its answer was no WebSocket | give up |
+/// | the server refused with 5xx, 408, 425 or 429 | retry, after its `Retry-After` |
+/// | it refused otherwise (other 4xx, 3xx), or its answer was no WebSocket | give up |
 /// | URL, headers, certificates or settings are wrong | give up |
 /// | an attempt took too long; the hook failed; an error that is not ours | retry |
 /// | closed with 1000 by the peer: what the connection was for is done | finish |

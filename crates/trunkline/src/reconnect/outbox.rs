@@ -77,13 +77,11 @@ pub(super) struct Outbox {
     bytes: usize,
     /// The number of the next message.
     next: u64,
-    /// Messages before this one have been taken by the transport, but for those in `held`.
-    taken: u64,
-    /// And it has been flushed behind these.
-    flushed: u64,
+    /// Messages that the transport has taken since it was flushed.
+    unflushed: u64,
     awaited: Option<Awaited>,
-    /// Whether a message is in doubt that nobody has been told of.
-    doubtful: bool,
+    /// Messages in doubt that nobody has been told of.
+    doubtful: u64,
 }
 
 impl Outbox {
@@ -102,7 +100,7 @@ impl Outbox {
 
     /// Whether everything that was handed over has been taken and flushed.
     pub(super) fn is_done(&self) -> bool {
-        self.len() == 0 && self.flushed == self.taken
+        self.len() == 0 && self.unflushed == 0
     }
 
     /// Whether messages wait for room in the send queue of the connection.
@@ -168,14 +166,31 @@ impl Outbox {
     /// What has become of the message that is awaited. It is told once, unless it is
     /// [`Fate::Waiting`].
     pub(super) fn fate(&mut self) -> Fate {
-        match self.awaited.take() {
-            Some(Awaited { fate: Fate::Waiting, number, taken }) => {
-                self.awaited = Some(Awaited { number, taken, fate: Fate::Waiting });
-                Fate::Waiting
+        let Some(awaited) = &mut self.awaited else { return Fate::Sent };
+        match std::mem::replace(&mut awaited.fate, Fate::Waiting) {
+            Fate::Waiting => {}
+            fate => {
+                self.awaited = None;
+                self.doubtful -= u64::from(matches!(fate, Fate::InDoubt(_)));
+                return fate;
             }
-            Some(awaited) => awaited.fate,
-            None => Fate::Sent,
         }
+        if !self.keeps()
+            && let Some(message) = self.take_awaited()
+        {
+            return Fate::Unsent(message);
+        }
+        Fate::Waiting
+    }
+
+    /// Gives back the message that is awaited, if it is held.
+    pub(super) fn take_awaited(&mut self) -> Option<Message> {
+        let number = self.awaited.as_ref()?.number;
+        let at = self.held.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        let entry = self.held.remove(at)?;
+        self.awaited = None;
+        self.bytes -= entry.message.len();
+        Some(entry.message)
     }
 
     /// The transport has taken so many bytes of this connection, and keeps none in a buffer of its own if
@@ -185,13 +200,13 @@ impl Outbox {
             && let Some(entry) = self.writing.pop_front()
         {
             self.bytes -= entry.message.len();
-            self.taken = entry.number + 1;
+            self.unflushed += 1;
             if let Some(awaited) = self.awaited.as_mut().filter(|it| it.number == entry.number) {
                 awaited.taken = Some(entry.message);
             }
         }
         if is_flushed {
-            self.flushed = self.taken;
+            self.unflushed = 0;
             if let Some(awaited) = &mut self.awaited
                 && awaited.taken.take().is_some()
             {
@@ -203,16 +218,20 @@ impl Outbox {
     /// The connection is of no more use. If what it was writing last `is_in_doubt`, none of it is sent
     /// again.
     pub(super) fn on_lost(&mut self, is_in_doubt: bool) {
-        self.doubtful |= self.flushed < self.taken;
+        self.doubtful += std::mem::take(&mut self.unflushed);
         if let Some(awaited) = &mut self.awaited
             && let Some(message) = awaited.taken.take()
         {
             awaited.fate = Fate::InDoubt(message);
         }
         if is_in_doubt {
-            self.doubtful |= !self.writing.is_empty();
+            self.doubtful += self.writing.len() as u64;
             while let Some(entry) = self.writing.pop_front() {
-                self.decide(entry, Fate::InDoubt);
+                self.bytes -= entry.message.len();
+                if let Some(awaited) = self.awaited.as_mut().filter(|it| it.number == entry.number)
+                {
+                    awaited.fate = Fate::InDoubt(entry.message);
+                }
             }
         } else if self.keeps() {
             // What was being written is older than what was held.
@@ -222,26 +241,6 @@ impl Outbox {
             // What came back before and was not taken makes room: it must not grow from loss to loss.
             self.drop_held();
             std::mem::swap(&mut self.writing, &mut self.held);
-            self.return_awaited();
-        }
-        self.taken = self.held.front().filter(|_| self.keeps()).map_or(self.next, |it| it.number);
-        self.flushed = self.taken;
-    }
-
-    /// There will be no further connection: the message that is awaited goes back.
-    pub(super) fn return_awaited(&mut self) {
-        let number = self.awaited.as_ref().map(|awaited| awaited.number);
-        if let Some(at) = self.held.iter().position(|entry| Some(entry.number) == number)
-            && let Some(entry) = self.held.remove(at)
-        {
-            self.decide(entry, Fate::Unsent);
-        }
-    }
-
-    fn decide(&mut self, entry: Entry, fate: fn(Message) -> Fate) {
-        self.bytes -= entry.message.len();
-        if let Some(awaited) = self.awaited.as_mut().filter(|it| it.number == entry.number) {
-            awaited.fate = fate(entry.message);
         }
     }
 
@@ -251,7 +250,9 @@ impl Outbox {
 
     /// Whether a message is in doubt that nobody has been told of, who thereby is.
     pub(super) fn take_doubt(&mut self) -> bool {
-        std::mem::take(&mut self.doubtful)
+        // Whoever waits for one of them does so no longer.
+        self.awaited = None;
+        std::mem::take(&mut self.doubtful) > 0
     }
 
     /// Gives back what no connection has begun to write.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 pub mod certificates;
+pub mod outages;
 pub mod proxies;
 pub mod server;
 
