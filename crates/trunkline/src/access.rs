@@ -1,7 +1,10 @@
 //! How a method reaches the driver: it owns it, or shares it with the other half.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::driver::{Driver, OwnedDriver};
 
@@ -27,6 +30,7 @@ pub(crate) struct Shared<S> {
     waiting: Arc<Waiting>,
     /// Wakes whichever half waits: the stream and the timer know one task only.
     waker: Waker,
+    reader_is_gone: AtomicBool,
 }
 
 /// The tasks of the halves that wait at the moment.
@@ -78,7 +82,8 @@ impl<S> Shared<S> {
     pub(crate) fn new(driver: OwnedDriver<S>) -> Self {
         let waiting = Arc::new(Waiting::default());
         let waker = Waker::from(Arc::clone(&waiting));
-        Self { driver: Mutex::new(driver), waiting, waker }
+        let reader_is_gone = AtomicBool::new(false);
+        Self { driver: Mutex::new(driver), waiting, waker, reader_is_gone }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, OwnedDriver<S>> {
@@ -111,18 +116,63 @@ impl<S> Shared<S> {
         result
     }
 
+    /// Nobody receives any more.
+    pub(crate) fn drop_reader(&self) {
+        self.reader_is_gone.store(true, Ordering::Release);
+        self.wake(Half::Writer);
+    }
+
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        self.reader_is_gone.load(Ordering::Acquire)
+    }
+
     pub(crate) fn into_driver(self) -> OwnedDriver<S> {
         self.driver.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A driver, owned or shared.
+impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
+    /// The same for the half that sends: without a reader, it throws away what comes in, so that the
+    /// peer can go on.
+    pub(crate) fn poll_writer<R>(
+        &self,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let reader_is_gone = self.reader_is_gone();
+        self.poll(Half::Writer, cx, |driver, cx| {
+            if reader_is_gone {
+                driver.discard_input(cx);
+            }
+            poll(driver, cx)
+        })
+    }
+}
+
+/// A driver, owned or shared by the half that uses it.
 pub(crate) enum Access<'a, S> {
     Owned(&'a mut Driver<S>),
-    Shared(&'a Shared<S>, Half),
+    Reader(&'a Shared<S>),
+    Writer(&'a Shared<S>),
 }
 
 impl<S> Access<'_, S> {
+    pub(crate) fn with<R>(&mut self, act: impl FnOnce(&mut Driver<S>) -> R) -> R {
+        match self {
+            Self::Owned(driver) => act(driver),
+            Self::Reader(shared) | Self::Writer(shared) => act(&mut shared.lock()),
+        }
+    }
+
+    /// Wakes the half that receives, if it is another one and waits.
+    pub(crate) fn wake_reader(&self) {
+        if let Self::Writer(shared) = self {
+            shared.wake(Half::Reader);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Access<'_, S> {
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -130,14 +180,8 @@ impl<S> Access<'_, S> {
     ) -> Poll<R> {
         match self {
             Self::Owned(driver) => poll(driver, cx),
-            Self::Shared(shared, half) => shared.poll(*half, cx, poll),
-        }
-    }
-
-    pub(crate) fn with<R>(&mut self, act: impl FnOnce(&mut Driver<S>) -> R) -> R {
-        match self {
-            Self::Owned(driver) => act(driver),
-            Self::Shared(shared, _) => act(&mut shared.lock()),
+            Self::Reader(shared) => shared.poll(Half::Reader, cx, poll),
+            Self::Writer(shared) => shared.poll_writer(cx, poll),
         }
     }
 }

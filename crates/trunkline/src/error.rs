@@ -82,6 +82,52 @@ impl From<Error> for io::Error {
     }
 }
 
+/// Why a message was not collected.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// It is longer than the caller wanted it. The rest of it is thrown away; the connection goes on.
+    TooLong {
+        /// The bytes that the caller wanted at the most.
+        limit: usize,
+    },
+    /// The connection ended before the message did.
+    Broken(Error),
+}
+
+impl fmt::Display for CollectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { limit } => write!(f, "message is longer than {limit} bytes"),
+            Self::Broken(_) => f.write_str("message was not received"),
+        }
+    }
+}
+
+impl std::error::Error for CollectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::TooLong { .. } => None,
+            Self::Broken(error) => Some(error),
+        }
+    }
+}
+
+impl From<Error> for CollectError {
+    fn from(error: Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<CollectError> for io::Error {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::TooLong { .. } => Self::new(io::ErrorKind::FileTooLarge, error),
+            CollectError::Broken(error) => error.into(),
+        }
+    }
+}
+
 /// Why a message was not sent. If it never left the caller's hands, it comes back.
 #[derive(Debug)]
 pub struct SendError {
@@ -142,9 +188,13 @@ impl std::error::Error for SendError {
 
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
-        match error.kind {
-            SendErrorKind::Refused(_) => Self::new(io::ErrorKind::BrokenPipe, error),
-            SendErrorKind::Broken(error) => error.into(),
-        }
+        let kind = match error.kind {
+            SendErrorKind::Refused(QueueErrorKind::Closed) => io::ErrorKind::BrokenPipe,
+            SendErrorKind::Refused(QueueErrorKind::InvalidUtf8) => io::ErrorKind::InvalidData,
+            SendErrorKind::Refused(QueueErrorKind::Streaming) => io::ErrorKind::ResourceBusy,
+            SendErrorKind::Refused(_) => io::ErrorKind::Other,
+            SendErrorKind::Broken(error) => return error.into(),
+        };
+        Self::new(kind, error)
     }
 }

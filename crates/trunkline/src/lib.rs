@@ -78,7 +78,7 @@ pub use client::{
     ConnectError, Connector, Cookies, Fault, Lookup, Resolver, Stage, SystemResolver, connect,
     connect_over,
 };
-pub use error::{Error, SendError, SendErrorKind};
+pub use error::{CollectError, Error, SendError, SendErrorKind};
 pub use incoming::Incoming;
 #[cfg(feature = "client")]
 pub use reconnect::Reconnecting;

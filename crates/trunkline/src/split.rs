@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -39,13 +38,12 @@ struct Halves<S> {
     shared: Shared<S>,
     /// A copy, so that asking for it takes no lock.
     subprotocol: Option<Box<str>>,
-    reader_is_gone: AtomicBool,
 }
 
 pub(crate) fn split<S>(driver: OwnedDriver<S>) -> (Reader<S>, Writer<S>) {
     let subprotocol = driver.subprotocol().map(Into::into);
     let shared = Shared::new(driver);
-    let halves = Arc::new(Halves { shared, subprotocol, reader_is_gone: AtomicBool::new(false) });
+    let halves = Arc::new(Halves { shared, subprotocol });
     (Reader { halves: Arc::clone(&halves) }, Writer { halves })
 }
 
@@ -117,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn recv_streamed(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
-        MessageReader::next(Access::Shared(&self.halves.shared, Half::Reader)).await
+        MessageReader::next(Access::Reader(&self.halves.shared)).await
     }
 
     fn poll<R>(
@@ -170,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     /// # Errors
     /// If the connection is closing, or another such message was not finished.
     pub fn send_streamed(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, SendError> {
-        MessageWriter::begin(Access::Shared(&self.halves.shared, Half::Writer), kind)
+        MessageWriter::begin(Access::Writer(&self.halves.shared), kind)
     }
 
     /// As [`WebSocket::ping`].
@@ -200,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         // The reader, should it wait, has a deadline now.
         self.halves.shared.wake(Half::Reader);
         self.flush().await?;
-        if self.halves.reader_is_gone.load(Ordering::Acquire) {
+        if self.halves.shared.reader_is_gone() {
             poll_fn(|cx| self.halves.shared.poll(Half::Writer, cx, Driver::poll_close)).await?;
         }
         Ok(())
@@ -211,20 +209,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let reader_is_gone = self.halves.reader_is_gone.load(Ordering::Acquire);
-        self.halves.shared.poll(Half::Writer, cx, |driver, cx| {
-            if reader_is_gone {
-                driver.discard_input(cx);
-            }
-            poll(driver, cx)
-        })
+        self.halves.shared.poll_writer(cx, poll)
     }
 }
 
 impl<S> Drop for Reader<S> {
     fn drop(&mut self) {
-        self.halves.reader_is_gone.store(true, Ordering::Release);
-        self.halves.shared.wake(Half::Writer);
+        self.halves.shared.drop_reader();
     }
 }
 

@@ -6,8 +6,9 @@ mod support;
 
 use std::future::Future;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::unconstrained;
-use trunkline::testing::{Faulty, Pipe, PipeControl, faulty, pipe};
+use trunkline::testing::{Faults, Faulty, Pipe, PipeControl, faulty, pipe};
 use trunkline::{Batch, CloseCode, Limit, Message, MessageKind, Role};
 
 use support::*;
@@ -17,6 +18,7 @@ struct Bench {
     role: Role,
     ours: Ours<Faulty<Pipe>>,
     control: PipeControl,
+    faults: Faults,
     /// Keeps the pipe open.
     _peer: Pipe,
 }
@@ -32,7 +34,7 @@ impl Bench {
         let ws = with_raw_peer(role, set, end, &mut peer).await;
         control.take_written();
         faults.one_byte_at_a_time();
-        Self { role, ours: Ours::new(ws, split), control, _peer: peer }
+        Self { role, ours: Ours::new(ws, split), control, faults, _peer: peer }
     }
 
     fn peer_says(&self, frames: &[Vec<u8>]) {
@@ -289,6 +291,32 @@ async fn dropped_recv_streamed_and_chunk_lose_no_byte() {
     });
 }
 
+#[tokio::test]
+async fn dropped_read_loses_no_byte() {
+    check_received!(|ours: &mut Ours<Faulty<Pipe>>, polls, got: &mut Vec<Message>| {
+        let mut reader = match poll_up_to(polls, ours.recv_streamed()) {
+            Some(Ok(Some(reader))) => reader,
+            Some(Ok(None)) => return true,
+            Some(Err(error)) => panic!("{error:?}"),
+            None => return false,
+        };
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 3]);
+        loop {
+            match poll_up_to(polls, reader.read(&mut buffer)) {
+                Some(Ok(0)) => break,
+                Some(Ok(read)) => bytes.extend(&buffer[..read]),
+                Some(Err(error)) => panic!("{error:?}"),
+                None => {}
+            }
+        }
+        got.push(match reader.kind() {
+            MessageKind::Text => Message::text(String::from_utf8(bytes).unwrap()),
+            MessageKind::Binary => Message::binary(bytes),
+        });
+        false
+    });
+}
+
 /// The three ways of receiving take turns, each dropped after a poll or two.
 #[tokio::test]
 async fn ways_of_receiving_can_change_at_any_byte() {
@@ -347,6 +375,43 @@ async fn dropped_write_of_a_part_leaves_whole_frames() {
         let expect = if written { "firstsecondthird" } else { "firstsecond" };
         assert_eq!(String::from_utf8(text).unwrap(), expect, "after {polls} polls");
         written
+    })
+    .await;
+}
+
+/// Documented: a `write` that was dropped has taken nothing, and the message can go on.
+#[tokio::test]
+async fn dropped_write_of_bytes_has_taken_none() {
+    at_every_poll(8, async |mut bench, polls| {
+        bench.faults.split_writes(700..=700);
+        let mut writer = bench.ours.send_streamed(MessageKind::Binary).unwrap();
+        writer.write_all(&[1; 4500]).await.unwrap();
+        let written = poll_up_to(polls, AsyncWriteExt::write(&mut writer, &[2; 4500]));
+        let written = written.map_or(0, |written| written.unwrap());
+        writer.write_all(&[3; 4500]).await.unwrap();
+        writer.finish().await.unwrap();
+        let expect = [vec![1; 4500], vec![2; written], vec![3; 4500]].concat();
+        assert_eq!(bench.heard(), [Heard::Message(Message::binary(expect))], "{polls} polls");
+        written > 0
+    })
+    .await;
+}
+
+/// Documented: `flush` and `shutdown` can be called again.
+#[tokio::test]
+async fn dropped_flush_and_shutdown_of_a_message_can_be_called_again() {
+    at_every_poll(8, async |mut bench, polls| {
+        let mut writer = bench.ours.send_streamed(MessageKind::Text).unwrap();
+        writer.write_all(b"one ").await.unwrap();
+        let flushed = poll_up_to(polls, writer.flush()).is_some();
+        writer.flush().await.unwrap();
+        writer.write_all(b"message").await.unwrap();
+        let ended = poll_up_to(polls, writer.shutdown()).is_some();
+        writer.shutdown().await.unwrap();
+        drop(writer);
+        bench.ours.send("next").await.unwrap();
+        assert_eq!(bench.heard(), [text("one message"), text("next")], "{polls} polls");
+        flushed && ended
     })
     .await;
 }

@@ -9,8 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use trunkline::handshake::{Acceptance, Refusal};
 use trunkline::{
-    AcceptError, Acceptor, Batch, CloseCode, ConnectError, Connector, Error, Iter, MessageKind,
-    MessageReader, MessageWriter, Prepared, Reader, SendError, Upgrade, WebSocket, Writer,
+    AcceptError, Acceptor, Batch, CloseCode, CollectError, ConnectError, Connector, Error, Iter,
+    MessageKind, MessageReader, MessageWriter, Prepared, Reader, SendError, Upgrade, WebSocket,
+    Writer,
 };
 
 fn send<T: Send>() {}
@@ -65,6 +66,7 @@ fn types_over_a_stream_that_is_sync_are_send_and_sync() {
     send_sync::<Prepared>();
     send_sync::<Error>();
     send_sync::<SendError>();
+    send_sync::<CollectError>();
     send_sync::<AcceptError>();
     send_sync::<ConnectError>();
 }
@@ -107,9 +109,11 @@ async fn futures_are_send(
     future(&ws.close(CloseCode::NORMAL, ""));
     let mut writer = ws.send_streamed(MessageKind::Text)?;
     future(&writer.write(b"part"));
+    future(&writer.flush());
     future(&writer.finish());
     if let Some(mut reader) = ws.recv_streamed().await? {
         future(&reader.chunk());
+        future(&reader.collect(1000));
     }
 
     let (reader, writer) = &mut halves;
