@@ -8,11 +8,16 @@ mod chat;
 mod echo_client;
 #[path = "../examples/echo_server.rs"]
 mod echo_server;
+#[path = "../examples/upload.rs"]
+mod upload;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use trunkline::{Message, WebSocket};
+use tokio::time::timeout;
+use trunkline::{Message, MessageKind, WebSocket};
 
 async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,5 +69,62 @@ async fn chat_tells_everyone_and_nobody_waits_for_the_slow() {
     tokio::select! {
         served = chat::serve(listener) => panic!("{served:?}"),
         () = talking => {}
+    }
+}
+
+/// An empty folder of the build's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn upload_sends_a_file_and_both_ends_agree_on_it() {
+    let (listener, address) = listen().await;
+    let (folder, address) = (folder("upload"), address.to_string());
+    let uploading = async {
+        // The check value of CRC-32, nothing at all, and more than any buffer holds.
+        let large: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 / 5) as u8).collect();
+        for (number, file) in [&b"123456789"[..], b"", &large].into_iter().enumerate() {
+            let path = folder.join("file");
+            std::fs::write(&path, file).unwrap();
+            let mut steps = vec![0];
+            let sent = upload::send(&address, &path, |bytes| steps.push(bytes)).await.unwrap();
+            assert_eq!(sent.bytes, file.len() as u64);
+            if number == 0 {
+                assert_eq!(sent.to_string(), "9 bytes, CRC-32 cbf43926");
+            }
+            assert!(steps.is_sorted() && steps.last() == Some(&sent.bytes));
+            let stored = std::fs::read(folder.join(format!("{}.upload", number + 1))).unwrap();
+            assert!(stored == file);
+        }
+    };
+    tokio::select! {
+        served = upload::serve(listener, folder.clone()) => panic!("{served:?}"),
+        () = uploading => {}
+    }
+}
+
+#[tokio::test]
+async fn upload_that_breaks_off_leaves_no_file() {
+    let (listener, address) = listen().await;
+    let folder = folder("upload_broken");
+    let breaking_off = async {
+        let mut ws = connect(address).await;
+        let mut message = ws.send_streamed(MessageKind::Binary).unwrap();
+        message.write(&[7; 100_000]).await.unwrap();
+        message.flush().await.unwrap();
+        drop(message);
+        // The server has closed, so it is done with what came.
+        while ws.recv().await.is_ok_and(|message| message.is_some()) {}
+        while std::fs::read_dir(&folder).unwrap().next().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        served = upload::serve(listener, folder.clone()) => panic!("{served:?}"),
+        gone = timeout(Duration::from_secs(20), breaking_off) => gone.expect("nothing is left"),
     }
 }
