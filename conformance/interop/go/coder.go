@@ -88,6 +88,9 @@ func (c *coderConn) ping(ponged func()) {
 func (c *coderConn) negotiated() string { return c.Subprotocol() + "\n" }
 
 func (c *coderConn) close(code int, reason string) {
+	if code == 0 {
+		code = int(websocket.StatusNoStatusRcvd)
+	}
 	if c.Close(websocket.StatusCode(code), reason) == nil {
 		c.own = websocket.CloseError{Code: websocket.StatusCode(code), Reason: reason}
 	}

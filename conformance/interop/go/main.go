@@ -41,9 +41,9 @@ func main() {
 	switch os.Args[1] {
 	case "coder":
 		// It takes contexts over if the other side does, and tells nobody what was negotiated.
-		library, module, can = coder{}, "github.com/coder/websocket", can+",takeover"
+		library, module, can = coder{}, "github.com/coder/websocket", can+",takeover,bare-close"
 	case "gorilla":
-		library, module, can = gorilla{}, "github.com/gorilla/websocket", can+",declines-takeover,bare-close"
+		library, module, can = gorilla{}, "github.com/gorilla/websocket", can+",bare-close"
 	}
 	say("peer", fmt.Sprintf("%s %s", strings.TrimPrefix(module, "github.com/"), version(module)), can)
 	if os.Args[2] == "server" {

@@ -5,7 +5,7 @@ import { connectAsTold, say } from "./lines.js";
 await withBrowser(async context => {
   const page = context.pages()[0] ?? await context.newPage();
   const heard = complaints(page);
-  say("peer", `Chromium ${context.browser().version()}`, "bom,compression,deflates,takeover,extensions,negotiated,bare-close,leave");
+  say("peer", `Chromium ${context.browser().version()}`, "bom,compression,deflates,takeover,extensions,negotiated,bare-close,page");
 
   await connectAsTold(async (url, subprotocols, _compression, pageUrl) => {
     if (page.url() !== pageUrl) await page.goto(pageUrl);

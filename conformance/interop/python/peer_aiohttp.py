@@ -1,6 +1,7 @@
 """The peer "aiohttp": a server and a client."""
 
 import asyncio
+import logging
 import sys
 
 import aiohttp
@@ -105,6 +106,8 @@ async def client(url, subprotocols, compression):
 
 
 async def main():
+    # It warns of clients that offer subprotocols it does not know.
+    logging.getLogger("aiohttp").setLevel(logging.ERROR)
     can = "bom,compression,deflates,takeover,extensions,negotiated,goes-without,ping,any-close"
     say("peer", f"aiohttp {aiohttp.__version__}", can)
     if sys.argv[1] == "server":

@@ -94,7 +94,8 @@ impl Ours {
         Ok(Link { ws, wire, peer, peer_is_server, http2, path })
     }
 
-    /// Has the peer ask for a connection that is refused, and gives what it makes of that.
+    /// Has the peer ask for a connection that is refused, by the application with `status` or by the
+    /// library, and gives what the peer makes of that.
     pub(crate) async fn refuse(
         &mut self,
         peer: &mut Peer,

@@ -59,13 +59,14 @@ impl Plan {
         let (mut passed, mut failed, mut unable) = (0, 0, 0);
         let mut name = String::new();
         for case in CASES {
-            if !self.is_about(case) {
-                continue;
-            }
             let mut running = match peer.take() {
                 Some(running) => running,
                 None => self.start().await?,
             };
+            if !self.is_about(case, &running) {
+                peer = Some(running);
+                continue;
+            }
             name.clone_from(&running.name);
             let verdict = ends.run(case, &mut running).await;
             self.record(&name, case, &verdict)?;
@@ -122,11 +123,12 @@ impl Plan {
         Ok(Ends { usual, forgetful: None, _proxies: Vec::new() })
     }
 
-    fn is_about(&self, case: &Case) -> bool {
+    fn is_about(&self, case: &Case, peer: &Peer) -> bool {
         match case.about {
             About::All => true,
             About::Forgetful => matches!(self.role, Role::ClientThrough(..)),
             About::Refusal(_) => self.role != Role::Server,
+            About::Page | About::ForeignPage => peer.can("page"),
         }
     }
 
@@ -182,7 +184,12 @@ impl Ends {
             About::Forgetful => self.forgetful.as_mut().ok_or("there is no proxy")?,
             _ => &mut self.usual,
         };
-        if let About::Refusal(status) = case.about {
+        let refused_with = match case.about {
+            About::Refusal(status) => Some(Some(status)),
+            About::ForeignPage => Some(None),
+            _ => None,
+        };
+        if let Some(status) = refused_with {
             return match ours.refuse(peer, &path, &case.terms, status).await? {
                 Ended::Refused(_) => Ok(()),
                 Ended::Closed { .. } => Err("the peer takes it for a connection".into()),

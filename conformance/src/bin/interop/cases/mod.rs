@@ -34,8 +34,11 @@ pub(crate) enum About {
     All,
     /// Those that pass a proxy which forgets them after this much silence.
     Forgetful,
-    /// None: the client is refused, with this status or by our server's own judgement.
-    Refusal(Option<u16>),
+    /// Those of a page in a browser.
+    Page,
+    /// None: the client is refused, by the application with this status, or as a page of another origin.
+    Refusal(u16),
+    ForeignPage,
 }
 
 /// After how much silence the proxy of [`About::Forgetful`] forgets a connection.
@@ -98,18 +101,7 @@ pub(crate) const CASES: &[Case] = &[
         &["compression"],
         compression_without_takeover
     ),
-    case!(
-        "compression-with-takeover",
-        TAKEOVER,
-        &["compression", "takeover"],
-        compression_with_takeover
-    ),
-    case!(
-        "compression-takeover-declined",
-        TAKEOVER,
-        &["compression", "declines-takeover"],
-        compression_without_takeover
-    ),
+    case!("compression-with-takeover", TAKEOVER, &["compression"], compression_with_takeover),
     case!("compressed-messages", STATELESS, &["compression"], compressed_messages),
     case!("compressed-messages-with-takeover", TAKEOVER, &["compression"], compressed_messages),
     case!("compressed-fragments", STATELESS, &["compression"], compressed_fragments),
@@ -129,15 +121,9 @@ pub(crate) const CASES: &[Case] = &[
     case!("they-close-3000", PLAIN, &[], |link| they_close(link, 3000, "zu spät: 再见 👋")),
     case!("they-close-4999", PLAIN, &[], |link| they_close(link, 4999, LONGEST_REASON)),
     case!("they-close-after-a-burst", PLAIN, &[], they_close_after_a_burst),
-    case!("the-page-is-left", PLAIN, &["leave"], the_page_is_left),
-    case!("refused", About::Refusal(Some(404)), PLAIN, &[], nothing),
-    case!(
-        "other-origin",
-        About::Refusal(None),
-        Terms { foreign: true, ..PLAIN },
-        &["leave"],
-        nothing
-    ),
+    case!("the-page-is-left", About::Page, PLAIN, &[], the_page_is_left),
+    case!("refused", About::Refusal(404), PLAIN, &[], nothing),
+    case!("other-origin", About::ForeignPage, Terms { foreign: true, ..PLAIN }, &[], nothing),
     case!(
         "silence-with-pings",
         About::Forgetful,

@@ -78,6 +78,10 @@ pub(super) async fn twice(link: &mut Link<'_>) -> Result<[(usize, usize); 2], Fa
 }
 
 pub(super) async fn compression_with_takeover(link: &mut Link<'_>) -> Result<(), Failure> {
+    // One that cannot do so declines it for both directions.
+    if !link.peer.can("takeover") {
+        return compression_without_takeover(link).await;
+    }
     let [first, second] = twice(link).await?;
     if second.0 > first.0 / 5 || link.peer.can("deflates") && second.1 > first.1 / 5 {
         return Err(format!("{first:?} and then {second:?} bytes: no context taken over").into());
