@@ -70,7 +70,8 @@ pub(crate) enum Progress {
 pub(crate) struct Driver<S> {
     stream: S,
     conn: Connection,
-    subprotocol: Option<Box<str>>,
+    /// Few have one: a thin pointer takes half the room of one that knows a length.
+    subprotocol: Option<Box<Box<str>>>,
     phase: Phase,
     /// Bytes that were read and not decoded yet.
     inbox: BytesMut,
@@ -106,7 +107,7 @@ impl<S> Driver<S> {
         Self {
             stream,
             conn,
-            subprotocol: subprotocol.map(String::into_boxed_str),
+            subprotocol: subprotocol.map(|it| Box::new(it.into_boxed_str())),
             phase: Phase::Running,
             inbox: BytesMut::from(&*early),
             ahead: None,
@@ -123,7 +124,7 @@ impl<S> Driver<S> {
     }
 
     pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.subprotocol.as_deref().map(|it| &**it)
     }
 
     pub(crate) fn connection(&self) -> &Connection {

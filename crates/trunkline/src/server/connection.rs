@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -62,22 +62,21 @@ pub(super) enum How {
     NotAccepted,
 }
 
-/// Serves one connection until nobody owns it any more and it has been closed.
-pub(super) async fn run<F, Fut>(
-    config: Arc<Config>,
+/// Serves one connection until nobody owns it any more and it has been closed. Its `handshake` is on the
+/// heap, so that the task is not as large as that was.
+pub(super) async fn run<H, F, Fut>(
+    handshake: Pin<Box<H>>,
     handler: Arc<F>,
-    newcomer: Newcomer,
     end: ServerEnd<Transport>,
 ) -> Ending
 where
+    H: Future<Output = Result<Upgrade, AcceptError>>,
     F: Fn(Upgrade) -> Fut,
     Fut: Future<Output: Outcome>,
 {
-    // On the heap, so that the task is not as large as its handshake was.
-    let Ok(upgrade) = Box::pin(shake_hands(&config, newcomer)).await else {
+    let Ok(upgrade) = handshake.await else {
         return Ending { how: How::NotAccepted, panicked: false };
     };
-    drop(config);
     let failed = caught(|| handler(upgrade)).await.map(|outcome| outcome.is_failure());
     drop(handler);
     // The handler may have given its connection to another task.
@@ -88,7 +87,10 @@ where
 }
 
 /// TLS and the opening handshake, under one deadline.
-async fn shake_hands(config: &Config, newcomer: Newcomer) -> Result<Upgrade, AcceptError> {
+pub(super) async fn shake_hands(
+    config: Arc<Config>,
+    newcomer: Newcomer,
+) -> Result<Upgrade, AcceptError> {
     let Newcomer { stream, peer_addr, tether } = newcomer;
     let deadline = config.acceptor.handshake_deadline();
     #[cfg(feature = "rustls")]

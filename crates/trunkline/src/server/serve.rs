@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Sleep, sleep};
 use trunkline_proto::handshake::Refusal;
 
-use super::connection::{Config, Ending, How, Newcomer, run};
+use super::connection::{Config, Ending, How, Newcomer, run, shake_hands};
 use super::drain::{Drain, Drained, Handled};
 use super::draining::{Draining, Step};
 use super::handler::Outcome;
@@ -130,8 +130,8 @@ where
         }
         let (end, tether) = tether();
         let newcomer = Newcomer { stream, peer_addr, tether };
-        let (config, handler) = (Arc::clone(&self.config), Arc::clone(&self.handler));
-        let task = self.connections.spawn(run(config, handler, newcomer, end.clone()));
+        let handshake = Box::pin(shake_hands(Arc::clone(&self.config), newcomer));
+        let task = self.connections.spawn(run(handshake, Arc::clone(&self.handler), end.clone()));
         self.entries.insert(task.id(), Entry { end, address });
         self.handled.counting.admitted.add();
         self.handled.counting.open.set(self.entries.len());
