@@ -44,6 +44,7 @@
 
 mod access;
 mod batch;
+mod broadcast;
 #[cfg(feature = "client")]
 mod client;
 mod driver;
@@ -71,6 +72,9 @@ pub mod upgrade;
 mod websocket;
 
 pub use batch::{Batch, Iter};
+pub use broadcast::{
+    Broadcast, BroadcastCounts, ReceiverLimits, SlowReceiver, Subscription, TooSlow,
+};
 #[cfg(feature = "client")]
 pub use client::proxy::{InvalidProxy, Proxy};
 #[cfg(feature = "client")]

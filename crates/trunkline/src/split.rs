@@ -204,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         Ok(())
     }
 
-    fn poll<R>(
+    pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,

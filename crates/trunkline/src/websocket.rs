@@ -68,7 +68,6 @@ impl<S> WebSocket<S> {
         self.driver.tie(tether);
     }
 
-    #[cfg(feature = "client")]
     pub(crate) fn driver_mut(&mut self) -> &mut Driver<S> {
         &mut self.driver
     }

@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use trunkline::{Message, MessageKind, WebSocket};
+use trunkline::{Message, MessageKind, Server, WebSocket};
 
-async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
+async fn bind() -> (Server, SocketAddr) {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    (server, address)
 }
 
 async fn connect(address: SocketAddr) -> WebSocket<TcpStream> {
@@ -32,10 +32,10 @@ async fn connect(address: SocketAddr) -> WebSocket<TcpStream> {
 
 #[tokio::test]
 async fn echo_client_and_echo_server_understand_each_other() {
-    let (listener, address) = listen().await;
+    let (server, address) = bind().await;
     let address = address.to_string();
     tokio::select! {
-        served = echo_server::serve(listener) => panic!("{served:?}"),
+        served = server.serve(echo_server::echo) => panic!("{served:?}"),
         answer = echo_client::ask(&address, "hello") => {
             assert_eq!(answer.unwrap().as_deref(), Some("hello"));
         }
@@ -44,7 +44,7 @@ async fn echo_client_and_echo_server_understand_each_other() {
 
 #[tokio::test]
 async fn chat_tells_everyone_and_nobody_waits_for_the_slow() {
-    let (listener, address) = listen().await;
+    let (server, address) = bind().await;
     let talking = async {
         let (mut ada, mut bob) = (connect(address).await, connect(address).await);
         // Whoever hears itself has joined.
@@ -67,7 +67,7 @@ async fn chat_tells_everyone_and_nobody_waits_for_the_slow() {
         assert_eq!(bob.close_info().unwrap().code.unwrap().get(), 1008);
     };
     tokio::select! {
-        served = chat::serve(listener) => panic!("{served:?}"),
+        served = chat::serve(server) => panic!("{served:?}"),
         () = talking => {}
     }
 }
