@@ -4,10 +4,10 @@
 
 use std::error::Error;
 
-use trunkline::{Batch, Incoming, Server, WebSocket};
+use trunkline::{Batch, Server, WebSocket};
 
 /// Says back what comes in, many messages at a time.
-pub async fn echo(mut ws: WebSocket, _: Incoming) -> Result<(), Box<dyn Error + Send + Sync>> {
+pub async fn echo(mut ws: WebSocket) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut batch = Batch::new();
     while ws.recv_many(&mut batch).await? > 0 {
         ws.feed_all(&batch).await?;
@@ -17,6 +17,6 @@ pub async fn echo(mut ws: WebSocket, _: Incoming) -> Result<(), Box<dyn Error + 
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    Server::bind("127.0.0.1:9001").await?.serve(echo).await;
+    Server::bind("127.0.0.1:9001").await?.serve(|ws, _| echo(ws)).await;
     Ok(())
 }

@@ -19,6 +19,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use trunkline::{Message, MessageKind, Server, WebSocket};
 
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
 async fn bind() -> (Server, SocketAddr) {
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addrs().next().unwrap();
@@ -35,7 +41,7 @@ async fn echo_client_and_echo_server_understand_each_other() {
     let (server, address) = bind().await;
     let address = address.to_string();
     tokio::select! {
-        served = server.serve(echo_server::echo) => panic!("{served:?}"),
+        served = server.serve(|ws, _| echo_server::echo(ws)) => panic!("{served:?}"),
         answer = echo_client::ask(&address, "hello") => {
             assert_eq!(answer.unwrap().as_deref(), Some("hello"));
         }

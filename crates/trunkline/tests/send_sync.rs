@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use trunkline::handshake::{Acceptance, Refusal};
+use trunkline::tls::ServerTls;
 use trunkline::{
-    AcceptError, Acceptor, Batch, CloseCode, CollectError, ConnectError, Connector, Error, Iter,
-    MessageKind, MessageReader, MessageWriter, Prepared, Reader, SendError, Upgrade, WebSocket,
-    Writer,
+    AcceptError, Accepted, Acceptor, Batch, Broadcast, CloseCode, CollectError, ConnectError,
+    Connector, Drain, Error, Iter, MessageKind, MessageReader, MessageWriter, Prepared, Reader,
+    SendError, Server, ServerHandle, SlowReceiver, Subscription, Upgrade, WebSocket, Writer,
 };
 
 fn send<T: Send>() {}
@@ -60,6 +61,12 @@ fn types_over_a_stream_that_is_sync_are_send_and_sync() {
     send_sync::<MessageWriter<'static, TcpStream>>();
     send_sync::<Upgrade<TcpStream>>();
     send_sync::<Acceptor>();
+    send_sync::<Server>();
+    send_sync::<ServerHandle>();
+    send_sync::<ServerTls>();
+    send_sync::<Accepted>();
+    send_sync::<Broadcast>();
+    send_sync::<Subscription>();
     send_sync::<Connector>();
     send_sync::<Batch>();
     send_sync::<Iter<'static>>();
@@ -115,6 +122,19 @@ async fn futures_are_send(
         future(&reader.chunk());
         future(&reader.collect(1000));
     }
+
+    let mut subscription = Broadcast::new().subscribe(SlowReceiver::Latest);
+    future(&subscription.next());
+    future(&subscription.relay(&mut ws));
+    future(&subscription.forward(&mut halves.1));
+    let server = Server::bind("127.0.0.1:0");
+    future(&server);
+    let server = server.await?;
+    future(&server.handle().drain(Drain::new()));
+    future(&server.handle().drained());
+    future(&server.serve(|_, _| async {}));
+    let server = Server::bind("127.0.0.1:0").await?;
+    future(&server.serve_upgrades(|_| async {}));
 
     let (reader, writer) = &mut halves;
     future(&reader.recv());

@@ -1,9 +1,9 @@
 //! One message to many receivers, none of whom waits for another.
 //!
 //! A publication is encoded once, as a [`Prepared`], and put into the outbox of each receiver: one
-//! pointer each, and no allocation once the outboxes have grown to what they hold. The publisher does not wait for
-//! anyone: an outbox has a bound, and what happens beyond it was said when its receiver subscribed
-//! ([`SlowReceiver`]).
+//! pointer each, and no allocation once the outboxes have grown to what they hold. The publisher does
+//! not wait for anyone: an outbox has a bound, and what happens beyond it was said when its receiver
+//! subscribed ([`SlowReceiver`]).
 //!
 //! ```text
 //!                      ┌─▶ outbox ─▶ Subscription ─ relay ─▶ WebSocket ─ one write for all that waits

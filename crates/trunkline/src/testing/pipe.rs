@@ -57,11 +57,12 @@ struct Flow {
     deaf: bool,
     read_error: Option<io::ErrorKind>,
     write_error: Option<io::ErrorKind>,
-    /// Bytes that were written altogether.
+    /// Bytes that were written altogether, and by how many writes.
     written: u64,
-    /// How often it was read from and written to, or could not be.
-    reads: u64,
     writes: u64,
+    /// How often it was read from and written to, or could not be.
+    read_polls: u64,
+    write_polls: u64,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -88,6 +89,7 @@ impl Flow {
             taken += len;
         }
         self.written += taken as u64;
+        self.writes += 1;
         taken
     }
 }
@@ -138,10 +140,15 @@ impl PipeControl {
         lock(&self.writes).written
     }
 
+    /// By how many writes.
+    pub fn writes(&self) -> u64 {
+        lock(&self.writes).writes
+    }
+
     /// How often this end has tried to read or to write, in vain or not: who waits should not try again
     /// before it is woken.
     pub fn polls(&self) -> u64 {
-        lock(&self.reads).reads + lock(&self.writes).writes
+        lock(&self.reads).read_polls + lock(&self.writes).write_polls
     }
 
     /// How many bytes this end could read and has not.
@@ -185,7 +192,7 @@ impl AsyncRead for Pipe {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut flow = lock(&self.0.reads);
-        flow.reads += 1;
+        flow.read_polls += 1;
         if !flow.bytes.is_empty() {
             flow.read(buf);
             if let Some(writer) = flow.writer.take() {
@@ -219,7 +226,7 @@ impl AsyncWrite for Pipe {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut flow = lock(&self.0.writes);
-        flow.writes += 1;
+        flow.write_polls += 1;
         if let Some(kind) = flow.write_error {
             return Poll::Ready(Err(kind.into()));
         }
