@@ -30,8 +30,8 @@
 //!
 //! # Features
 //! - `client` (default): [`connect`] and [`Connector`]; [`Reconnecting`], which lives through outages.
-//! - `server` (default): [`accept`] and [`Acceptor`].
-//! - `rustls` (default): `wss://` URLs, and [`tls`].
+//! - `server` (default): [`accept`], [`Acceptor`] and [`Server`].
+//! - `rustls` (default): `wss://` URLs, [`Server::with_tls`], and [`tls`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 //! - `testing`: connections in memory, scripted peers and faults, for the tests of your code.

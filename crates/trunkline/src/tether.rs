@@ -181,3 +181,145 @@ impl<S> Drop for ConnectionEnd<S> {
         self.let_go(None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::Arc;
+
+    use tokio::io::{
+        AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+    };
+    use tokio::time::Instant;
+    use trunkline_proto::limits::Settings;
+    use trunkline_proto::{Role, Timeout};
+
+    use super::*;
+    use crate::error::{Error, SendErrorKind};
+    use crate::websocket::WebSocket;
+
+    fn tied<S>(stream: S) -> (ServerEnd<S>, WebSocket<S>) {
+        let now = Instant::now().into_std();
+        let settings = Arc::new(Settings::for_role(Role::Server));
+        let connection = trunkline_proto::Connection::server(settings, now);
+        let mut ws = WebSocket::new(Driver::new(stream, connection, None, Vec::new(), now));
+        let (server, end) = tether();
+        ws.tie(end);
+        (server, ws)
+    }
+
+    fn close<S>(server: &ServerEnd<S>) {
+        server.order(Order::Close(CloseCode::GOING_AWAY, "bye".into()));
+    }
+
+    /// A peer that always has one more message, and takes whatever is written.
+    struct NeverPauses;
+
+    impl AsyncRead for NeverPauses {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            // An empty text, masked with zeros.
+            buf.put_slice(&[0x81, 0x80, 0, 0, 0, 0]);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for NeverPauses {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_order_is_heard_by_those_who_never_wait() {
+        let (server, mut ws) = tied(NeverPauses);
+        ws.recv().await.unwrap().unwrap();
+        close(&server);
+        ws.recv().await.unwrap().unwrap();
+        assert!(ws.feed("too late").await.unwrap_err().is_closed());
+
+        let (server, mut ws) = tied(NeverPauses);
+        ws.send("before").await.unwrap();
+        close(&server);
+        ws.send("in the moment").await.unwrap();
+        assert!(ws.send("too late").await.unwrap_err().is_closed());
+    }
+
+    /// The time for closing begins with the order, although the transport takes nothing at all.
+    #[tokio::test(start_paused = true)]
+    async fn an_order_wakes_whoever_waits_in_send() {
+        let (stuck, _peer) = duplex(1);
+        let (server, mut ws) = tied(stuck);
+        let sending = tokio::spawn(async move { ws.send("x".repeat(100)).await });
+        tokio::task::yield_now().await;
+        let start = Instant::now();
+        close(&server);
+        let error = sending.await.unwrap().unwrap_err();
+        let timeout = SendErrorKind::Broken(Error::Timeout(Timeout::Close));
+        assert_eq!(format!("{:?}", error.kind()), format!("{timeout:?}"));
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    /// A connection that waits for its peer to close, or to hang up after a broken rule, is cut as well.
+    #[tokio::test(start_paused = true)]
+    async fn cutting_ends_a_connection_that_is_ending() {
+        for peer_says in [&[][..], &[0x81, 0]] {
+            let (stream, mut peer) = duplex(1000);
+            let (server, mut ws) = tied(stream);
+            peer.write_all(peer_says).await.unwrap();
+            let closing = tokio::spawn(async move { ws.close(CloseCode::NORMAL, "").await });
+            tokio::task::yield_now().await;
+            let start = Instant::now();
+            server.cut();
+            assert!(matches!(closing.await.unwrap(), Err(Error::Disconnected)));
+            assert_eq!(start.elapsed().as_secs(), 0);
+        }
+    }
+
+    fn poll_return(server: &ServerEnd<DuplexStream>) -> Poll<Return<DuplexStream>> {
+        server.poll_return(&Context::from_waker(Waker::noop()))
+    }
+
+    /// It comes back once, when its last owner is gone, and is freed with the tether.
+    #[tokio::test]
+    async fn a_connection_comes_back_when_nobody_owns_it() {
+        let (stream, _peer) = duplex(1000);
+        let (server, ws) = tied(stream);
+        let (reader, writer) = ws.split();
+        drop(reader);
+        assert!(poll_return(&server).is_pending());
+        drop(writer);
+        let Poll::Ready(returned) = poll_return(&server) else { panic!("still owned") };
+        assert!(returned.driver.is_some() && !returned.panicked);
+        assert!(poll_return(&server).is_pending());
+        drop(returned);
+        assert_eq!(Arc::strong_count(&server.0), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_server_is_gone_is_just_dropped() {
+        let (stream, mut peer) = duplex(1000);
+        let (server, ws) = tied(stream);
+        drop(server);
+        drop(ws);
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, []);
+    }
+}

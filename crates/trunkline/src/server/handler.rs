@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use trunkline_proto::handshake::Request;
 
 /// What a server knows of a connection that it has accepted: what was asked for, and from where.
+///
+/// It is as large as the request was, and an `async fn` keeps its arguments to its end: drop it once it
+/// has been looked at, or do not hand it on at all, `server.serve(|ws, _| chat(ws))`.
 pub struct Accepted {
     request: Request,
     peer_addr: Option<SocketAddr>,

@@ -165,8 +165,8 @@ impl Server {
     /// the connections ended that were there then.
     ///
     /// A handler that returns, or panics, leaves the others alone. If it has not closed its connection
-    /// itself, the server does: with 1000, with 1011 if it returned an error or panicked. A connection that was
-    /// given to another task goes on there, and counts until it is dropped.
+    /// itself, the server does: with 1000, or with 1011 if it returned an error or panicked. A connection
+    /// that was given to another task goes on there, and counts until it is dropped.
     ///
     /// # Cancel safety
     /// Dropping the future drops listeners, handlers and connections.
