@@ -66,7 +66,7 @@ async fn refusal_says_what_its_status_means() {
         ),
         ("429 x", Fault::Caller, true, "429 Too Many Requests: too many attempts, try again later"),
         ("500 x", Fault::Peer, true, "500 Internal Server Error"),
-        ("501 x", Fault::Peer, true, "501"),
+        ("501 x", Fault::Peer, false, "501"),
         (
             "502 x",
             Fault::Peer,

@@ -56,7 +56,7 @@ fn refused(url: &Url, config: &ClientConfig, response: Box<Response>) -> Connect
     let message =
         format!("{} refused with status {status}{phrase}{separator}{advice}", url.authority());
     ConnectError::new(Stage::Handshake, fault, message)
-        .retryable(matches!(status, 408 | 425 | 429 | 500..=599))
+        .retryable(matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504))
         .answered(response)
 }
 

@@ -82,7 +82,7 @@ pub enum Verdict {
 /// |---|---|
 /// | nobody was reached, the network broke, a deadline passed | retry |
 /// | the server refused with 5xx, 408, 425 or 429 | retry, after its `Retry-After` |
-/// | it refused otherwise (other 4xx, 3xx), or its answer was no WebSocket | give up |
+/// | it refused otherwise (4xx, 3xx), or its answer was no WebSocket | give up |
 /// | URL, headers, certificates or settings are wrong | give up |
 /// | an attempt took too long; the hook failed; an error that is not ours | retry |
 /// | closed with 1000 by the peer: what the connection was for is done | finish |
@@ -118,11 +118,12 @@ pub fn classify(failure: &Failure) -> Verdict {
 
 fn classify_connect(error: &(dyn StdError + Send + Sync + 'static)) -> Verdict {
     let Some(error) = error.downcast_ref::<ConnectError>() else { return Verdict::Retry };
-    match error.response() {
-        _ if !error.is_retryable() => Verdict::GiveUp,
-        Some(response) => retry_after(response).map_or(Verdict::Retry, Verdict::RetryAfter),
-        None => Verdict::Retry,
+    // Whoever stands in front of the server has numbers of its own for its being away (52x, say).
+    let is_away = error.response().is_some_and(|it| matches!(it.status(), 500..=599));
+    if !error.is_retryable() && !is_away {
+        return Verdict::GiveUp;
     }
+    error.response().and_then(retry_after).map_or(Verdict::Retry, Verdict::RetryAfter)
 }
 
 fn classify_code(code: Option<u16>) -> Verdict {

@@ -211,8 +211,8 @@ impl<S> Reconnecting<S> {
         self
     }
 
-    /// How long one attempt may take, the hook included. Default: 60 seconds, more than the stages of
-    /// connecting have together, whose own errors say more.
+    /// How long one attempt may take, the hook included. Default: 60 seconds, more than a
+    /// [`Connector`] takes at the most, whose own errors say more.
     #[must_use]
     pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
         self.link.policy.attempt_timeout = timeout;

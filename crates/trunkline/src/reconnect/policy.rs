@@ -10,8 +10,8 @@ use super::backoff::{Backoff, full_jitter};
 use super::ended::{Ended, Why};
 use super::failure::{Failure, Verdict, classify};
 
-/// From dialling to the end of the hook. More than the stages of connecting have together, so that their
-/// own errors, which say more, come first.
+/// From dialling to the end of the hook. More than the 30 seconds that a connector takes at the most, whose
+/// own errors say more.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the user has set about attempts.

@@ -56,7 +56,7 @@
 //! ```
 //!
 //! # Faults
-//! [`faulty`] wraps any stream, [`pipe`]'s or a socket. [`Faults`] then cut it at a byte, split and delay
+//! [`faulty`] wraps any stream, [`pipe()`]'s or a socket. [`Faults`] then cut it at a byte, split and delay
 //! what goes through it, fail it, or stall it. To find what your code does when a connection breaks,
 //! break it at each byte of a conversation:
 //!
@@ -78,6 +78,47 @@
 //! }
 //! # Ok(()) }
 //! # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+//! ```
+//!
+//! # Outages
+//! A [`Reconnecting`](crate::Reconnecting) client takes any function that opens connections, so it can meet
+//! one scripted peer after the other. With the time stopped and [`with_jitter`] told, its pauses are as
+//! long as the test expects, and over at once:
+//!
+//! ```
+//! use trunkline::testing::Peer;
+//! use trunkline::{Connector, Reconnecting, handshake::Refusal};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let mut peers = [
+//!     Peer::script().expect_text("subscribe").send_text("one"),
+//!     Peer::script().refuse(Refusal::unavailable().with_header("Retry-After", "7")?),
+//!     Peer::script().expect_text("subscribe").send_text("two"),
+//! ]
+//! .into_iter();
+//! let mut ws = Reconnecting::from_fn(move || {
+//!     let peer = peers.next();
+//!     async move {
+//!         let peer = peer.ok_or("no peer is left")?;
+//!         let (ws, playing) = peer.client(&Connector::new()).await?;
+//!         tokio::spawn(playing);
+//!         Ok(ws)
+//!     }
+//! })
+//! .with_hook(|mut ws| async move {
+//!     ws.send("subscribe").await?;
+//!     Ok(ws)
+//! })
+//! .with_jitter(|bound| bound);
+//!
+//! let start = tokio::time::Instant::now();
+//! assert_eq!(ws.recv().await?.unwrap().as_text(), Some("one"));
+//! assert_eq!(ws.recv().await?.unwrap().as_text(), Some("two"));
+//! // A pause of a second, the seven that were asked for, and two more.
+//! assert_eq!(start.elapsed().as_secs(), 10);
+//! # Ok(()) }
+//! # let mut runtime = tokio::runtime::Builder::new_current_thread();
+//! # runtime.enable_all().start_paused(true).build().unwrap().block_on(run()).unwrap();
 //! ```
 //!
 //! # Time
@@ -104,6 +145,8 @@
 //!
 //! Keep real sockets out of such a test: while one is waited for, the clock runs ahead to the next
 //! deadline, which then passes although the peer was about to answer.
+//!
+//! [`with_jitter`]: crate::Reconnecting::with_jitter
 
 mod faults;
 mod peer;
