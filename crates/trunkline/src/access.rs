@@ -1,89 +1,25 @@
 //! How a method reaches the driver: it owns it, or shares it with the other half.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::driver::{Driver, OwnedDriver};
-
-/// Which half waits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Half {
-    Reader,
-    Writer,
-}
-
-impl Half {
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::Reader => Self::Writer,
-            Self::Writer => Self::Reader,
-        }
-    }
-}
+use crate::tasks::{Half, Tasks};
 
 /// A driver that two halves share. The lock is held for one poll, never while either waits.
 pub(crate) struct Shared<S> {
     driver: Mutex<OwnedDriver<S>>,
-    waiting: Arc<Waiting>,
-    /// Wakes whichever half waits: the stream and the timer know one task only.
-    waker: Waker,
+    tasks: Tasks,
     reader_is_gone: AtomicBool,
-}
-
-/// The tasks of the halves that wait at the moment.
-#[derive(Default)]
-pub(crate) struct Waiting {
-    reader: Mutex<Option<Waker>>,
-    writer: Mutex<Option<Waker>>,
-}
-
-impl Waiting {
-    fn slot(&self, half: Half) -> MutexGuard<'_, Option<Waker>> {
-        let slot = match half {
-            Half::Reader => &self.reader,
-            Half::Writer => &self.writer,
-        };
-        slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// This half waits from now on.
-    pub(crate) fn register(&self, half: Half, waker: &Waker) {
-        *self.slot(half) = Some(waker.clone());
-    }
-
-    /// It does not wait any more.
-    pub(crate) fn forget(&self, half: Half) {
-        self.slot(half).take();
-    }
-
-    pub(crate) fn wake_half(&self, half: Half) {
-        let waker = self.slot(half).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Wake for Waiting {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_half(Half::Reader);
-        self.wake_half(Half::Writer);
-    }
 }
 
 impl<S> Shared<S> {
     pub(crate) fn new(driver: OwnedDriver<S>) -> Self {
-        let waiting = Arc::new(Waiting::default());
-        let waker = Waker::from(Arc::clone(&waiting));
         let reader_is_gone = AtomicBool::new(false);
-        Self { driver: Mutex::new(driver), waiting, waker, reader_is_gone }
+        Self { driver: Mutex::new(driver), tasks: Tasks::default(), reader_is_gone }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, OwnedDriver<S>> {
@@ -92,7 +28,7 @@ impl<S> Shared<S> {
 
     /// Wakes the other half, if it waits, because something has changed that it cannot see.
     pub(crate) fn wake(&self, half: Half) {
-        self.waiting.wake_half(half);
+        self.tasks.wake(half);
     }
 
     pub(crate) fn poll<R>(
@@ -101,18 +37,13 @@ impl<S> Shared<S> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        self.waiting.register(half, cx.waker());
+        self.tasks.about_to_poll(half, cx);
         let mut driver = self.lock();
         let was_running = driver.is_running();
-        let result = poll(&mut driver, &mut Context::from_waker(&self.waker));
-        let ended = was_running && !driver.is_running();
+        let result = poll(&mut driver, &mut self.tasks.context());
+        let has_ended = was_running && !driver.is_running();
         drop(driver);
-        if ended {
-            self.wake(half.other());
-        }
-        if result.is_ready() {
-            self.waiting.forget(half);
-        }
+        self.tasks.polled(half, result.is_ready(), has_ended);
         result
     }
 

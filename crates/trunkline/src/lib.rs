@@ -59,6 +59,7 @@ mod scratch;
 mod server;
 mod split;
 mod streaming;
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "server")]

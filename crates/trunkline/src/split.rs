@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::{CloseCode, CloseInfo, Message, MessageKind, Outgoing};
 
-use crate::access::{Access, Half, Shared};
+use crate::access::{Access, Shared};
 use crate::batch::Batch;
 use crate::driver::{Driver, OwnedDriver};
 use crate::error::{Error, SendError};
 use crate::incoming::{Incoming, poll_recv_incoming};
 use crate::streaming::{MessageReader, MessageWriter};
+use crate::tasks::Half;
 use crate::transport::Transport;
 use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
 
@@ -194,14 +195,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     /// # Cancel safety
     /// If the future is dropped, closing has begun: calling it again waits for the rest.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.begin_close(code, reason);
+        poll_fn(|cx| self.poll_closed(cx)).await
+    }
+
+    pub(crate) fn begin_close(&self, code: CloseCode, reason: &str) {
         self.halves.shared.lock().begin_close(code, reason);
         // The reader, should it wait, has a deadline now.
         self.halves.shared.wake(Half::Reader);
-        self.flush().await?;
-        if self.halves.shared.reader_is_gone() {
-            poll_fn(|cx| self.halves.shared.poll(Half::Writer, cx, Driver::poll_close)).await?;
-        }
-        Ok(())
+    }
+
+    /// Ready once the close frame has been written; if nobody receives, once the peer has closed too.
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let waits = self.halves.shared.reader_is_gone();
+        self.halves.shared.poll(Half::Writer, cx, |driver, cx| {
+            if waits { driver.poll_close(cx) } else { driver.poll_flush(cx) }
+        })
     }
 
     pub(crate) fn poll<R>(

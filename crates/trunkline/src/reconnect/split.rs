@@ -14,8 +14,8 @@ use super::failure::Failure;
 use super::link::Link;
 use super::state::State;
 use super::{Reconnecting, fmt_link};
-use crate::access::{Half, Waiting};
 use crate::error::Error;
+use crate::tasks::{Half, Waiting};
 use crate::transport::Transport;
 
 /// The half of a [`Reconnecting`] client that receives. If it is dropped, the [`Writer`] throws away what
