@@ -36,34 +36,6 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
-/// An amount of bytes: `125 B`, `16.0 KiB`, `1.25 MiB`.
-pub(crate) fn bytes(bytes: f64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024.0 {
-        return format!("{bytes:.0} B");
-    }
-    let mut value = bytes / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    three_digits(value, UNITS[unit])
-}
-
-/// A count, with its thousands apart: `1 234 567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 fn three_digits(value: f64, unit: &str) -> String {
     match value {
         ..9.995 => format!("{value:.2} {unit}"),
@@ -89,17 +61,6 @@ mod tests {
             (600_000_000_000, "600 s"),
         ] {
             assert_eq!(time(Duration::from_nanos(nanos)), shown);
-        }
-    }
-
-    #[test]
-    fn amounts_and_counts_are_readable() {
-        for (amount, shown) in [(0.0, "0 B"), (1023.0, "1023 B"), (1536.0, "1.50 KiB")] {
-            assert_eq!(bytes(amount), shown);
-        }
-        assert_eq!(bytes(5e15), "4547 TiB");
-        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1 000"), (1_234_567, "1 234 567")] {
-            assert_eq!(count(number), shown);
         }
     }
 }

@@ -59,34 +59,31 @@ impl Colours {
         Self(true)
     }
 
+    #[cfg(test)]
     pub(crate) const fn never() -> Self {
         Self(false)
     }
 
     pub(crate) fn paint(self, colour: Colour, text: &str) -> Cow<'_, str> {
-        match (self.0, colour) {
-            (false, _) | (_, Colour::Plain) => Cow::Borrowed(text),
-            _ => Cow::Owned(format!("\x1b[{}m{text}\x1b[0m", colour.code())),
+        match self.0 {
+            false => Cow::Borrowed(text),
+            true => Cow::Owned(format!("\x1b[{}m{text}\x1b[0m", colour.code())),
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Colour {
-    Plain,
     Green,
     Yellow,
     Red,
     Cyan,
     Dim,
-    Bold,
 }
 
 impl Colour {
     const fn code(self) -> u8 {
         match self {
-            Self::Plain => 0,
-            Self::Bold => 1,
             Self::Dim => 2,
             Self::Red => 31,
             Self::Green => 32,
