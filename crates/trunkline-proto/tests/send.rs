@@ -303,3 +303,33 @@ fn received_messages_can_be_queued_as_they_are() {
         assert_eq!(got.events, [text(&"e".repeat(100)), binary(&[1; 9000])]);
     }
 }
+
+/// Whoever was told that there is room has it, although a pong came first; nothing else is excused.
+#[test]
+fn a_promised_message_is_queued_above_the_high_water_mark() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            settings.limits.send_high_water_bytes = Limit::at_most(8);
+        }));
+        assert_eq!(driven.conn.refusal(), None);
+        driven.feed(&frame(role.peer(), 0x89, b"a long ping"));
+        assert_eq!(driven.conn.refusal(), Some(QueueErrorKind::Full));
+        assert_eq!(driven.conn.queue("no").unwrap_err().kind(), QueueErrorKind::Full);
+        driven.conn.queue_promised("yes").unwrap();
+        let sent: Vec<_> = twin::strict(role, &driven.drain())
+            .into_iter()
+            .map(|it| (it.first, it.payload))
+            .collect();
+        assert_eq!(sent, [(0x8a, b"a long ping".to_vec()), (0x81, b"yes".to_vec())]);
+
+        driven.conn.queue_chunk(MessageKind::Text, b"part", false).unwrap();
+        let refused = driven.conn.queue_promised("no").unwrap_err();
+        assert_eq!(refused.kind(), QueueErrorKind::Streaming);
+        driven.drain();
+        driven.conn.queue_chunk(MessageKind::Text, b"", true).unwrap();
+        driven.conn.close(CloseCode::NORMAL, "", start());
+        let refused = driven.conn.queue_promised("no").unwrap_err();
+        assert_eq!(refused.kind(), QueueErrorKind::Closed);
+        assert_eq!(refused.into_outgoing().as_bytes(), b"no");
+    }
+}

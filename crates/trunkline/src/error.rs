@@ -186,6 +186,13 @@ impl std::error::Error for SendError {
     }
 }
 
+impl From<Error> for SendError {
+    /// The connection broke: what ended a stream of messages that were to be sent on.
+    fn from(error: Error) -> Self {
+        Self::broken(error, None)
+    }
+}
+
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
         let kind = match error.kind {

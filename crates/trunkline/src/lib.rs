@@ -33,6 +33,8 @@
 //! - `server` (default): [`accept`], [`Acceptor`] and [`Server`].
 //! - `rustls` (default): `wss://` URLs, [`Server::with_tls`], and [`tls`].
 //! - `deflate` (default): permessage-deflate, off on each connection until asked for.
+//! - `stream`: connections, their halves and messages in parts are a `Stream`, a `Sink`, or both, as the
+//!   futures crates have them.
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 //! - `testing`: connections in memory, scripted peers and faults, for the tests of your code.
 //! - `hyper`, `axum`, `tower`: requests that such a server has read, see [`upgrade`].
@@ -58,6 +60,8 @@ mod scratch;
 #[cfg(feature = "server")]
 mod server;
 mod split;
+#[cfg(feature = "stream")]
+mod stream;
 mod streaming;
 mod tasks;
 #[cfg(feature = "testing")]

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(feature = "stream")]
+use trunkline_proto::QueueError;
 use trunkline_proto::{CloseCode, CloseInfo, Message, MessageKind, Outgoing};
 
 use crate::access::{Access, Shared};
@@ -119,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         MessageReader::next(Access::Reader(&self.halves.shared)).await
     }
 
-    fn poll<R>(
+    pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<R>,
@@ -200,9 +202,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     }
 
     pub(crate) fn begin_close(&self, code: CloseCode, reason: &str) {
-        self.halves.shared.lock().begin_close(code, reason);
-        // The reader, should it wait, has a deadline now.
-        self.halves.shared.wake(Half::Reader);
+        let mut driver = self.halves.shared.lock();
+        let begins = driver.connection().is_open();
+        driver.begin_close(code, reason);
+        drop(driver);
+        if begins {
+            // The reader, should it wait, has a deadline now.
+            self.halves.shared.wake(Half::Reader);
+        }
     }
 
     /// Ready once the close frame has been written; if nobody receives, once the peer has closed too.
@@ -225,6 +232,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
 impl<S> Drop for Reader<S> {
     fn drop(&mut self) {
         self.halves.shared.drop_reader();
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<S> Reader<S> {
+    /// Whether nothing is left to be received.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.halves.shared.lock().has_ended()
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<S> Writer<S> {
+    /// Queues a message after there was room for it.
+    pub(crate) fn queue_promised(&self, message: Message) -> Result<(), QueueError<'static>> {
+        self.halves.shared.lock().queue_promised(message)
     }
 }
 

@@ -68,6 +68,11 @@ impl<S> WebSocket<S> {
         self.driver.tie(tether);
     }
 
+    #[cfg(feature = "stream")]
+    pub(crate) fn driver(&self) -> &Driver<S> {
+        &self.driver
+    }
+
     pub(crate) fn driver_mut(&mut self) -> &mut Driver<S> {
         &mut self.driver
     }
@@ -414,7 +419,7 @@ pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What comes back to a caller who had given it away.
-fn owned(message: Outgoing<'_>) -> Option<Message> {
+pub(crate) fn owned(message: Outgoing<'_>) -> Option<Message> {
     match message {
         Outgoing::Message(message) => Some(message),
         _ => None,

@@ -59,6 +59,30 @@ impl Connection {
         if let Some(kind) = self.refusal() {
             return Err(QueueError::new(kind, message));
         }
+        self.push(message);
+        Ok(())
+    }
+
+    /// The same, but however much waits: for whoever was told before that there is room, and has
+    /// seen a pong take it since.
+    ///
+    /// # Errors
+    /// The message, and why it was not taken: the connection is closing, or another message is being
+    /// sent in chunks.
+    pub fn queue_promised<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> Result<(), QueueError<'m>> {
+        let message = message.into();
+        match self.refusal() {
+            None | Some(QueueErrorKind::Full) => self.push(message),
+            Some(kind) => return Err(QueueError::new(kind, message)),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, message: Outgoing<'_>) {
         if self.pong.is_pending() {
             self.push_pending_pong();
         }
@@ -68,7 +92,6 @@ impl Connection {
             Outgoing::Message(message) => self.push_message(message),
             Outgoing::Prepared(prepared) => self.push_prepared(prepared),
         }
-        Ok(())
     }
 
     /// Why a message would not be taken now, or `None` if it would.

@@ -24,6 +24,8 @@ use std::time::Instant;
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+#[cfg(feature = "stream")]
+use trunkline_proto::QueueError;
 use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
 
 use crate::error::Error;
@@ -93,6 +95,12 @@ pub(crate) struct Driver<S> {
     tether: Option<ConnectionEnd<S>>,
     /// A write has failed: what it was to write may have got out all the same.
     write_failed: bool,
+    /// What a `Sink` was told: there is room for a message.
+    #[cfg(feature = "stream")]
+    room_is_promised: bool,
+    /// Who uses a whole connection as a `Stream` and as a `Sink`.
+    #[cfg(feature = "stream")]
+    pub(crate) users: Option<Box<crate::stream::Users>>,
 }
 
 impl<S> Driver<S> {
@@ -120,6 +128,10 @@ impl<S> Driver<S> {
             #[cfg(feature = "server")]
             tether: None,
             write_failed: false,
+            #[cfg(feature = "stream")]
+            room_is_promised: false,
+            #[cfg(feature = "stream")]
+            users: None,
         }
     }
 
@@ -211,6 +223,23 @@ impl<S> Driver<S> {
 
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running)
+    }
+
+    /// Whether it has been told how it ended, and nothing is left to be received.
+    #[cfg(feature = "stream")]
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended) && self.ahead.is_none()
+    }
+
+    /// Queues a message of a `Sink`: one for each time that there was room.
+    #[cfg(feature = "stream")]
+    pub(crate) fn queue_promised(&mut self, message: Message) -> Result<(), QueueError<'static>> {
+        self.before_queue();
+        if std::mem::take(&mut self.room_is_promised) {
+            self.conn.queue_promised(message)
+        } else {
+            self.conn.queue(message)
+        }
     }
 
     /// The end begins: nothing more is decoded.
@@ -407,6 +436,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready once a message can be queued, or cannot be any more.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.conn.is_above_high_water() { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    /// The same for a `Sink`, which may queue one message then, whatever comes in between.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_promise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.room_is_promised {
+            std::task::ready!(self.poll_room(cx))?;
+            self.room_is_promised = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Receives while the transport takes nothing, as far as [`Ahead`] has room. The peer may be waiting
