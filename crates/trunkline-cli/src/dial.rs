@@ -75,6 +75,16 @@ pub(crate) fn connector(
         .with_total_timeout(time))
 }
 
+/// A password in a URL need not stay on the screen.
+pub(crate) fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 /// Finds what is wrong with the request before anything is dialled.
 fn check(url: &str, config: &ClientConfig) -> Result<(), Failure> {
     // Those of Unix sockets are read in another way.
@@ -169,4 +179,21 @@ fn details(response: &Response) -> String {
         text.push_str(&format!("\n  | {}", escape_bytes(line.as_bytes())));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            ("ws://user:pw@host/a@b?c@d", "ws://host/a@b?c@d"),
+            ("wss://p@ss:word@host:1", "wss://host:1"),
+            ("ws://host?q=@", "ws://host?q=@"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
+    }
 }

@@ -41,6 +41,15 @@ pub(crate) fn is_unsafe(it: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// How wide standard output is, if it is a terminal that says so.
+pub(crate) fn columns() -> Option<usize> {
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col);
+    #[cfg(not(unix))]
+    let columns = None::<u16>;
+    columns.map(usize::from).filter(|columns| *columns > 0)
+}
+
 /// Colours, where they are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Colours(bool);

@@ -1,5 +1,6 @@
 //! Every command and flag, its help and its default: a file for each command.
 
+mod check;
 mod connect;
 mod dial;
 mod duration;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use check::Check;
 pub(crate) use connect::{Binary, Connect, Input, Wait};
 pub(crate) use dial::Dial;
 pub(crate) use echo::Echo;
@@ -33,6 +35,7 @@ Start here:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Connect(Box<Connect>),
+    Check(Box<Check>),
     Echo(Echo),
     Completions(Completions),
     Man(Man),

@@ -87,7 +87,7 @@ async fn greet(args: &Connect, ws: &WebSocket, screen: &Screen, outbox: &Outbox)
     if !args.verbose && !outbox.is_by_person() {
         return;
     }
-    let mut text = format!("connected to {}", without_credentials(&args.url));
+    let mut text = format!("connected to {}", dial::without_credentials(&args.url));
     if let Some(version) = ws.stream().tls().and_then(|tls| tls.protocol_version()) {
         text.push_str(&format!(", {}", version.as_str().unwrap_or("TLS")));
     }
@@ -101,16 +101,6 @@ async fn greet(args: &Connect, ws: &WebSocket, screen: &Screen, outbox: &Outbox)
         text.push_str(" (/help tells what there is, Ctrl-D closes)");
     }
     screen.note(Colour::Green, &text).await;
-}
-
-/// A password in a URL need not stay on the screen.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
 }
 
 /// Ctrl-C, and what else asks a process to end.

@@ -14,9 +14,13 @@ use tokio::sync::mpsc;
 
 use super::input::Typed;
 use super::screen::Printed;
+use crate::terminal;
 use keys::{Key, Keys};
 use line::{Line, Outcome};
 use mode::Mode;
+
+/// If a terminal does not say how wide it is.
+const COLUMNS: usize = 80;
 
 /// Reads the keyboard until the process ends.
 pub(super) fn read_keyboard(pressed: mpsc::Sender<Printed>) {
@@ -77,7 +81,7 @@ impl Console {
 
     /// Prints whole lines above the one that is being edited.
     pub(super) fn print(&mut self, lines: &str) -> io::Result<()> {
-        let painted = self.line.paint(self.mode.columns());
+        let painted = self.line.paint(terminal::columns().unwrap_or(COLUMNS));
         write!(self.screen, "\r\x1b[J{lines}{painted}")?;
         self.screen.flush()
     }

@@ -9,10 +9,6 @@ pub(super) struct Mode {
     before: rustix::termios::Termios,
 }
 
-/// If a terminal does not say how wide it is.
-#[cfg(unix)]
-const COLUMNS: usize = 80;
-
 #[cfg(unix)]
 impl Mode {
     /// Begins to edit.
@@ -45,14 +41,6 @@ impl Mode {
         written
     }
 
-    pub(super) fn columns(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(io::stdout());
-        size.ok()
-            .map(|size| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0)
-            .unwrap_or(COLUMNS)
-    }
-
     /// Goes to sleep as Ctrl-Z asks for, until the shell wakes the process up.
     pub(super) fn suspend(&self) -> io::Result<()> {
         use rustix::process::{Signal, getpid, kill_process};
@@ -83,10 +71,6 @@ fn write(bytes: &[u8]) -> io::Result<()> {
 impl Mode {
     pub(super) fn edit() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn columns(&self) -> usize {
-        80
     }
 
     pub(super) fn suspend(&self) -> io::Result<()> {
