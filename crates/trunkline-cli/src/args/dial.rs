@@ -14,7 +14,7 @@ pub(crate) struct Dial {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     pub(crate) headers: Vec<Header>,
 
-    /// Page to speak for, such as https://example.com, with servers that ask
+    /// Page to speak for, such as `https://example.com`, with servers that ask
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Option<String>,
 
