@@ -1,0 +1,169 @@
+//! The contract between hubs and the broker, which sequences publications and keeps history and presence.
+//!
+//! ```text
+//!    hub ──Request──▶ broker          the broker of a channel gives each publication its offset,
+//!    hub ◀──Answer─── broker          and delivers it to every hub that is attached to the channel
+//!    hub ◀─Delivery── broker
+//! ```
+//!
+//! # What a hub may count on
+//! - After `Attached` every publication of the channel is delivered to it, in the order of the
+//!   offsets, until it detaches. Those that were accepted before may or may not come.
+//! - A `Page` shows at least all publications that were delivered to anybody before it was asked for.
+//!
+//! # What it may not
+//! Answers come late, in any order, twice, or never; deliveries come before or after answers that
+//! know them already; a broker that lost its state begins a new epoch. Hubs give up on a request by
+//! themselves after [`Limits::broker_timeout`](crate::limits::Limits).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::channel_name::ChannelName;
+use crate::command::HistoryFilter;
+use crate::error::CommandError;
+use crate::identity::{ClientId, ClientInfo};
+use crate::options::HistoryOptions;
+use crate::position::{Epoch, StreamPosition};
+use crate::publication::Publication;
+use crate::reply::{HistoryPage, PresenceStats};
+
+/// What a hub calls one of its requests. Not used again by the same hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a number")]
+pub struct RequestId(pub u64);
+
+/// What a hub wants of the broker of a channel.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "brokers take them apart")]
+pub struct Request {
+    /// Comes back in the answer.
+    pub id: RequestId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// What is wanted.
+    pub operation: Operation,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "brokers do each of them")]
+pub enum Operation {
+    /// Deliver to this hub what happens on the channel from now on, and tell what is kept of the
+    /// past (`Page`). Asking again is no error and has the same answer.
+    Attach {
+        /// How to make the stream if there is none.
+        history: HistoryOptions,
+        /// Which part of the past.
+        filter: HistoryFilter,
+    },
+    /// Deliver no more. Not answered.
+    Detach,
+    /// Accept a publication.
+    Publish(Publish),
+    /// Tell what is kept of the past (`Page`).
+    History {
+        /// How to make the stream if there is none.
+        history: HistoryOptions,
+        /// Which part.
+        filter: HistoryFilter,
+    },
+    /// Forget the past; offsets go on (`Done`).
+    RemoveHistory,
+    /// Keep in mind that this client is subscribed, for so many milliseconds (`Done`).
+    AddPresence {
+        /// Who.
+        info: Arc<ClientInfo>,
+        /// How long without another word.
+        ttl_ms: u64,
+    },
+    /// This client is not subscribed any more (`Done`).
+    RemovePresence {
+        /// Who.
+        client: ClientId,
+    },
+    /// Who is subscribed (`Presence`)?
+    Presence,
+    /// How many are (`PresenceStats`)?
+    PresenceStats,
+    /// Tell all that this client has come. Not answered.
+    Join(Arc<ClientInfo>),
+    /// Tell all that this client has gone. Not answered.
+    Leave(Arc<ClientInfo>),
+}
+
+/// A publication that wants to be accepted (`Published`).
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "whoever publishes makes them")]
+pub struct Publish {
+    /// The payload.
+    pub data: Bytes,
+    /// The client that publishes it, if one does.
+    pub info: Option<Arc<ClientInfo>>,
+    /// What is said beside the payload.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+    /// A second one with this key within five minutes is not accepted again: its answer is the first's.
+    pub idempotency_key: Option<Box<str>>,
+    /// A publication with a version that is not above the last accepted one's is suppressed; 0: none.
+    pub version: u64,
+    /// Versions of another epoch than the last one's count anew.
+    pub version_epoch: Box<str>,
+    /// What is kept of the stream.
+    pub history: HistoryOptions,
+}
+
+/// What the broker says to a request.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "brokers make them")]
+pub struct Answer {
+    /// Which request.
+    pub id: RequestId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "brokers make them, hubs take them apart")]
+pub enum Outcome {
+    /// What is kept of the past; for `Attach`, deliveries follow from here.
+    Page(HistoryPage),
+    /// The publication was accepted; it has this position, or none in a channel without history.
+    Published(Option<StreamPosition>),
+    /// It was done.
+    Done,
+    /// Who is subscribed.
+    Presence(Vec<Arc<ClientInfo>>),
+    /// How many are.
+    PresenceStats(PresenceStats),
+    /// It was not done.
+    Failed(CommandError),
+}
+
+/// What happened on a channel that a hub is attached to.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "brokers make them")]
+pub struct Delivery {
+    /// The channel.
+    pub channel: ChannelName,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "brokers make them, hubs take them apart")]
+pub enum Event {
+    /// A publication was accepted.
+    Publication {
+        /// Its content, with its offset.
+        publication: Arc<Publication>,
+        /// The epoch of that offset; [`Epoch::NONE`] in a channel without history.
+        epoch: Epoch,
+    },
+    /// Somebody has subscribed.
+    Join(Arc<ClientInfo>),
+    /// Somebody has left.
+    Leave(Arc<ClientInfo>),
+}

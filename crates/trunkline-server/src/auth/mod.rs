@@ -1,0 +1,1 @@
+//! Who is this? Tokens into rights.

@@ -1,0 +1,1 @@
+//! Who sequences publications and keeps history: in memory, or on disk.

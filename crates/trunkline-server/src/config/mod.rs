@@ -1,0 +1,1 @@
+//! All settings, their defaults, and where each is read from.

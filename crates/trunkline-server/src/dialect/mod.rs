@@ -1,0 +1,1 @@
+//! What clients speak over WebSocket, one dialect a folder.
