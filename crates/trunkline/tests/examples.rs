@@ -8,6 +8,8 @@ mod chat;
 mod echo_client;
 #[path = "../examples/echo_server.rs"]
 mod echo_server;
+#[path = "../examples/market_data.rs"]
+mod market_data;
 #[path = "../examples/upload.rs"]
 mod upload;
 
@@ -17,7 +19,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use trunkline::{Message, MessageKind, Server, WebSocket};
+use trunkline::{
+    CloseCode, Connector, Drain, Message, MessageKind, Reconnecting, Server, WebSocket,
+};
 
 async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -75,6 +79,86 @@ async fn chat_tells_everyone_and_nobody_waits_for_the_slow() {
     tokio::select! {
         served = chat::serve(server) => panic!("{served:?}"),
         () = talking => {}
+    }
+}
+
+/// A server on this socket: the next one finds the connections that came while there was none.
+fn server(socket: &std::net::TcpListener) -> Server {
+    let listener = socket.try_clone().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    Server::new(TcpListener::from_std(listener).unwrap())
+}
+
+/// A client that does not wait before it comes back.
+fn feed(address: SocketAddr) -> market_data::Feed {
+    let ws = Reconnecting::new(Connector::new(), format!("ws://{address}/"));
+    market_data::Feed::new(ws.with_jitter(|_| Duration::ZERO))
+}
+
+#[tokio::test]
+async fn market_data_has_no_gap_after_outages() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut feed = feed(socket.local_addr().unwrap());
+    let market = market_data::Market::new(1);
+    let mut numbers = 1..;
+    for outage in 0..5 {
+        // Made while there is nobody to tell of it.
+        market.publish(1.0);
+        market.publish(2.0);
+        let server = server(&socket);
+        let handle = server.handle();
+        let serving = tokio::spawn(market_data::serve(server, market.clone()));
+        for value in [1.0, 2.0, 3.0] {
+            if value == 3.0 {
+                market.publish(value);
+            }
+            let price = market_data::Price { number: numbers.next().unwrap(), value };
+            assert_eq!(feed.next().await.unwrap(), Some((price, 0)));
+        }
+        // It ends with a goodbye, or without one.
+        if outage % 2 == 0 {
+            let going = Drain::new().with_close(CloseCode::SERVICE_RESTART, "");
+            tokio::select! {
+                _ = handle.drain(going) => {}
+                next = feed.next() => panic!("{next:?} has not been made"),
+            }
+        }
+        serving.abort();
+        let _ = serving.await;
+    }
+}
+
+#[tokio::test]
+async fn market_data_says_what_is_lost_for_good() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut feed = feed(socket.local_addr().unwrap());
+    let market = market_data::Market::new(1);
+    for made in [1, 1500] {
+        for _ in 0..made {
+            market.publish(1.0);
+        }
+        let serving = tokio::spawn(market_data::serve(server(&socket), market.clone()));
+        let (price, missed) = feed.next().await.unwrap().unwrap();
+        // The last 1000 of 1501 are kept.
+        let expected = if made == 1 { (1, 0) } else { (502, 500) };
+        assert_eq!((price.number, missed), expected);
+        serving.abort();
+        let _ = serving.await;
+    }
+}
+
+#[tokio::test]
+async fn market_data_is_for_those_who_ask_for_it() {
+    let (server, address) = bind().await;
+    let asking = async {
+        let mut ws = connect(address).await;
+        ws.send("hello").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), None);
+        assert_eq!(ws.close_info().unwrap().code, Some(CloseCode::POLICY_VIOLATION));
+    };
+    tokio::select! {
+        served = market_data::serve(server, market_data::Market::new(1)) => panic!("{served:?}"),
+        () = asking => {}
     }
 }
 
