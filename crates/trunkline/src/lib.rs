@@ -93,8 +93,8 @@ pub use incoming::Incoming;
 pub use reconnect::Reconnecting;
 #[cfg(feature = "server")]
 pub use server::{
-    AcceptError, Accepted, Acceptor, Drain, Drained, Listener, Outcome, Server, ServerCounts,
-    ServerHandle, Upgrade, accept,
+    AcceptError, Accepted, Acceptor, Drain, DrainHandle, Drained, Listener, Outcome, Server,
+    ServerCounts, ServerHandle, Upgrade, accept,
 };
 pub use split::{Reader, Writer};
 pub use streaming::{MessageReader, MessageWriter};

@@ -19,7 +19,7 @@ use crate::incoming::{Incoming, poll_recv_incoming};
 use crate::split::{Reader, Writer, split};
 use crate::streaming::{MessageReader, MessageWriter};
 #[cfg(feature = "server")]
-use crate::tether::ConnectionEnd;
+use crate::tether::Tie;
 use crate::transport::Transport;
 
 /// A WebSocket connection over the stream `S`, which is [`Transport`] if the library has made it.
@@ -62,10 +62,10 @@ impl<S> WebSocket<S> {
         Self { driver }
     }
 
-    /// Ties the connection to the server that accepted it.
+    /// Ties the connection to whoever may tell it to close.
     #[cfg(feature = "server")]
-    pub(crate) fn tie(&mut self, tether: ConnectionEnd<S>) {
-        self.driver.tie(tether);
+    pub(crate) fn tie(&mut self, tie: Tie<S>) {
+        self.driver.tie(tie);
     }
 
     #[cfg(feature = "stream")]

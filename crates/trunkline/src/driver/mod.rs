@@ -31,11 +31,13 @@ use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received
 use crate::error::Error;
 use crate::scratch;
 #[cfg(feature = "server")]
-use crate::tether::ConnectionEnd;
+use crate::tether::Tie;
 use crate::timer::Timer;
 use decode::{Ahead, Decoded, decode};
 pub(crate) use decode::{Next, Sink};
 pub(crate) use owned::OwnedDriver;
+#[cfg(feature = "hyper")]
+pub(crate) use owned::see_through;
 use turn::Turn;
 
 /// A frame whose payload is referenced takes two slices, and is at least 4 KiB long: 16 of them
@@ -90,9 +92,9 @@ pub(crate) struct Driver<S> {
     messages_in_a_row: usize,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
-    /// To the server that accepted the connection, if one did.
+    /// To whoever may tell the connection to close, if anyone.
     #[cfg(feature = "server")]
-    tether: Option<ConnectionEnd<S>>,
+    tie: Option<Tie<S>>,
     /// A write has failed: what it was to write may have got out all the same.
     write_failed: bool,
     /// What a `Sink` was told: there is room for a message.
@@ -126,7 +128,7 @@ impl<S> Driver<S> {
             messages_in_a_row: 0,
             unflushed: false,
             #[cfg(feature = "server")]
-            tether: None,
+            tie: None,
             write_failed: false,
             #[cfg(feature = "stream")]
             room_is_promised: false,

@@ -1,4 +1,4 @@
-//! What the server that accepted a connection wants of it, see [`crate::tether`].
+//! What whoever looks after a connection wants of it, see [`crate::tether`].
 
 use std::task::Context;
 #[cfg(feature = "server")]
@@ -10,26 +10,26 @@ use super::Phase;
 #[cfg(feature = "server")]
 use crate::error::Error;
 #[cfg(feature = "server")]
-use crate::tether::{ConnectionEnd, Order};
+use crate::tether::{Order, Tie};
 
 #[cfg(feature = "server")]
 impl<S> Driver<S> {
-    /// Ties the connection to the server that accepted it.
-    pub(crate) fn tie(&mut self, tether: ConnectionEnd<S>) {
-        self.tether = Some(tether);
+    /// Ties the connection to whoever may tell it to close.
+    pub(crate) fn tie(&mut self, tie: Tie<S>) {
+        self.tie = Some(tie);
     }
 
-    /// Ends that, for whoever is to give the connection back.
-    pub(super) fn untie(&mut self) -> Option<ConnectionEnd<S>> {
-        self.tether.take()
+    /// Ends that, for whoever drops the connection.
+    pub(super) fn untie(&mut self) -> Option<Tie<S>> {
+        self.tie.take()
     }
 
-    /// Does what the server has ordered, if anything. Looked at in each poll, so that a peer who never
+    /// Does what has been ordered, if anything. Looked at in each poll, so that a peer who never
     /// pauses does not keep the order from being heard.
     #[inline]
     pub(super) fn obey(&mut self) {
-        if let Some(tether) = &self.tether
-            && let Some(order) = tether.take_order()
+        if let Some(tie) = &self.tie
+            && let Some(order) = tie.orders().take()
         {
             self.on_order(order);
         }
@@ -37,8 +37,8 @@ impl<S> Driver<S> {
 
     /// The same for a task that is about to wait, and is woken by an order; `true` if there was one.
     pub(super) fn poll_order(&mut self, cx: &Context<'_>) -> bool {
-        let Some(tether) = &self.tether else { return false };
-        let Poll::Ready(order) = tether.poll_order(cx) else { return false };
+        let Some(tie) = &self.tie else { return false };
+        let Poll::Ready(order) = tie.orders().poll(cx) else { return false };
         self.on_order(order);
         true
     }

@@ -16,10 +16,11 @@ use trunkline_proto::limits::Settings;
 use trunkline_proto::{Connection, Limit, Role};
 
 use super::connection::unless_ordered;
+use super::drain_handle::DrainHandle;
 use super::error::AcceptError;
 use super::upgrade::{Upgrade, refuse};
 use crate::driver::Driver;
-use crate::tether::ConnectionEnd;
+use crate::tether::{ConnectionEnd, SeeThrough, Tie};
 use crate::websocket::WebSocket;
 
 /// From the first byte of the handshake to its last, whatever the progress: three round trips take
@@ -62,6 +63,7 @@ pub struct Acceptor {
     config: Arc<ServerConfig>,
     settings: Arc<Settings>,
     handshake_timeout: Duration,
+    drain_handle: Option<DrainHandle>,
 }
 
 impl Default for Acceptor {
@@ -77,6 +79,7 @@ impl Acceptor {
             config: Arc::default(),
             settings: Arc::new(Settings::for_role(Role::Server)),
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            drain_handle: None,
         }
     }
 
@@ -128,6 +131,15 @@ impl Acceptor {
     #[must_use]
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Ties each connection to `handle`, which can close them all. Default: none.
+    ///
+    /// The connections of a [`Server`](crate::Server) hear its own handle instead.
+    #[must_use]
+    pub fn with_drain_handle(mut self, handle: DrainHandle) -> Self {
+        self.drain_handle = Some(handle);
         self
     }
 
@@ -213,6 +225,10 @@ impl Acceptor {
             match handshake.handle_input(input) {
                 Ok(progress) => {
                     if let Some(request) = progress.done {
+                        if let Some(refusal) = self.refusal_while_draining() {
+                            refuse(&mut stream, &refusal).await?;
+                            return Err(AcceptError::Refused(refusal));
+                        }
                         let early = input[progress.taken..].to_vec();
                         return Ok(Upgrade::new(stream, handshake, request, early, self.clone()));
                     }
@@ -256,6 +272,17 @@ impl Acceptor {
 
     /// The connection that was agreed on; `early` came behind the request.
     pub(crate) fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
+        self.open_for(agreement, stream, early, None)
+    }
+
+    /// The same; if its owner drops it while a drain closes it, `see_through` takes it over.
+    pub(crate) fn open_for<S>(
+        &self,
+        agreement: Agreement,
+        stream: S,
+        early: Vec<u8>,
+        see_through: Option<SeeThrough<S>>,
+    ) -> WebSocket<S> {
         let now = Instant::now().into_std();
         let connection = Connection::server(Arc::clone(&self.settings), now);
         #[cfg(feature = "deflate")]
@@ -263,7 +290,22 @@ impl Acceptor {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now))
+        let mut driver = Driver::new(stream, connection, agreement.subprotocol, early, now);
+        if let Some(handle) = &self.drain_handle {
+            driver.tie(Tie::Handle(handle.tie(), see_through));
+        }
+        WebSocket::new(driver)
+    }
+
+    /// The same for a server that has a handle of its own.
+    pub(super) fn without_drain_handle(self) -> Self {
+        Self { drain_handle: None, ..self }
+    }
+
+    /// The refusal of whoever asks while the connections are being closed.
+    pub(crate) fn refusal_while_draining(&self) -> Option<Refusal> {
+        let handle = self.drain_handle.as_ref()?;
+        handle.is_draining().then(Refusal::unavailable)
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn unless_ordered<S, F: Future>(
     future: F,
 ) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(|cx| match tether.poll_order(cx) {
+    poll_fn(|cx| match tether.orders().poll(cx) {
         Poll::Ready(_) => Poll::Ready(None),
         Poll::Pending => future.as_mut().poll(cx).map(Some),
     })

@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, watch};
 use trunkline_proto::CloseCode;
 
 use super::counts::{Counting, ServerCounts};
+use crate::tether::Order;
 
 /// From the beginning of a drain to its end. `docker stop` gives a process ten seconds, the least of
 /// those who are in the habit of killing one: this leaves two for the rest of the program.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// How a server is to stop.
+/// How a server is to stop, or the connections of a [`DrainHandle`](crate::DrainHandle).
 ///
 /// By default all connections are closed at once with 1001, and have 8 seconds to end.
 ///
@@ -68,6 +69,11 @@ impl Drain {
         self.spread = spread;
         self
     }
+
+    /// What each connection is told.
+    pub(super) fn order(&self) -> Order {
+        Order::Close(self.code, Arc::from(&*self.reason))
+    }
 }
 
 impl Default for Drain {
@@ -76,7 +82,7 @@ impl Default for Drain {
     }
 }
 
-/// How the connections ended that were there when a server was told to stop.
+/// How the connections ended that were there when it was time to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,21 +10,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::acceptor::later;
 use super::connection::How;
 use super::drain::{Drain, Drained};
-use crate::tether::{Order, ServerEnd};
-use crate::transport::Transport;
+use crate::tether::{Order, TakesOrders};
 
 /// After the tasks of the connections have been aborted at the deadline, how long they have to be
 /// gone. A handler that does not yield to the runtime cannot be stopped, and is not waited for.
 const ABORT_GRACE: Duration = Duration::from_millis(100);
 
-pub(super) struct Draining {
+/// A drain of connections at the ends `E`.
+pub(super) struct Draining<E> {
     order: Order,
     began: Instant,
     spread: Duration,
     deadline: Instant,
     /// Who was to be told when it began, and who has not been yet.
     total: usize,
-    waiting: Vec<ServerEnd<Transport>>,
+    waiting: Vec<E>,
     has_cut: bool,
     ended: Drained,
     timer: Pin<Box<Sleep>>,
@@ -39,12 +38,12 @@ pub(super) enum Step {
     GiveUp,
 }
 
-impl Draining {
+impl<E: TakesOrders> Draining<E> {
     /// Begins to tell the connections at these `ends`.
-    pub(super) fn new(drain: &Drain, ends: Vec<ServerEnd<Transport>>) -> Self {
+    pub(super) fn new(drain: &Drain, ends: Vec<E>) -> Self {
         let began = Instant::now();
         Self {
-            order: Order::Close(drain.code, Arc::from(&*drain.reason)),
+            order: drain.order(),
             began,
             spread: drain.spread,
             deadline: later(began, drain.deadline),

@@ -117,7 +117,7 @@ impl Server {
     /// [`with_handshake_timeout`](Acceptor::with_handshake_timeout) covers that of TLS too.
     #[must_use]
     pub fn with_acceptor(mut self, acceptor: Acceptor) -> Self {
-        self.config.acceptor = acceptor;
+        self.config.acceptor = acceptor.without_drain_handle();
         self
     }
 

@@ -20,7 +20,7 @@ use super::handler::Outcome;
 use super::listen::Listener;
 use super::seats::{Address, NoSeat, Seats};
 use super::upgrade::{Upgrade, refuse};
-use crate::tether::{ServerEnd, tether};
+use crate::tether::{Order, ServerEnd, TakesOrders, tether};
 use crate::transport::Transport;
 
 /// How long nothing is accepted after the system would not let us, mostly because there is no file
@@ -45,7 +45,7 @@ pub(super) struct Serving<F> {
     /// Those who are being told that there is no room.
     refusals: JoinSet<io::Result<()>>,
     handled: Handled,
-    draining: Option<Draining>,
+    draining: Option<Draining<ServerEnd<Transport>>>,
 }
 
 struct Entry {
@@ -214,7 +214,7 @@ where
             match draining.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Step::Cut) => {
-                    self.entries.values().for_each(|entry| entry.end.cut());
+                    self.entries.values().for_each(|entry| entry.end.order(Order::Cut));
                     self.connections.abort_all();
                     self.poll_ended(cx);
                 }

@@ -11,7 +11,7 @@ use trunkline_proto::handshake::{Acceptance, Refusal, Request, ServerHandshake};
 
 use super::acceptor::Acceptor;
 use super::error::AcceptError;
-use crate::tether::ConnectionEnd;
+use crate::tether::{ConnectionEnd, Tie};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
             .map_err(|_| AcceptError::Timeout)??;
         let mut ws = self.acceptor.open(agreement, self.stream, self.early);
         if let Some(tether) = self.tether {
-            ws.tie(tether);
+            ws.tie(Tie::Server(tether));
         }
         Ok((ws, self.request))
     }

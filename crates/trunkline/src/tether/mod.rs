@@ -10,41 +10,35 @@
 //!
 //! An order is a flag, looked at in each poll, and a waker: whoever waits in `recv` or `send` is woken,
 //! whichever task that is, and begins to close. A connection that no server accepted has no tether and
-//! pays with the pointer that says so. One that has takes a lock of its own whenever it is about to
+//! pays with the two words that say so. One that has takes a lock of its own whenever it is about to
 //! wait, never for a message.
+//!
+//! A connection that came about in another way, in a server of HTTP say, can be tied to a
+//! [`DrainHandle`](crate::DrainHandle): it hears the same orders, and is gone when nobody owns it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod orders;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use trunkline_proto::CloseCode;
+pub(crate) use orders::{Order, Orders, TakesOrders};
 
 use crate::driver::Driver;
+use crate::server::Member;
 
 /// A tether and its two ends.
 pub(crate) fn tether<S>() -> (ServerEnd<S>, ConnectionEnd<S>) {
-    let tether = Arc::new(Tether {
-        ordered: AtomicBool::new(false),
-        ends: Mutex::new(Ends {
-            order: None,
-            connection: None,
-            server: None,
-            connection_is: Connection::Out,
-        }),
-    });
+    let ends = Mutex::new(Ends { server: None, connection_is: Connection::Out });
+    let tether = Arc::new(Tether { orders: Orders::default(), ends });
     (ServerEnd(Arc::clone(&tether)), ConnectionEnd(tether))
 }
 
 struct Tether<S> {
-    /// Whether there is an order: can be seen without the lock.
-    ordered: AtomicBool,
+    orders: Orders,
     ends: Mutex<Ends<S>>,
 }
 
 struct Ends<S> {
-    order: Option<Order>,
-    /// The task that waits for the connection, to wake for an order.
-    connection: Option<Waker>,
     /// The server's task, to wake when the connection comes back.
     server: Option<Waker>,
     connection_is: Connection<S>,
@@ -58,15 +52,6 @@ enum Connection<S> {
     Back(Return<S>),
     /// The server has had it back.
     Done,
-}
-
-/// What the server tells a connection to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Close, and say why.
-    Close(CloseCode, Arc<str>),
-    /// Stop at once: there is no time left.
-    Cut,
 }
 
 /// What comes back to the server.
@@ -92,25 +77,13 @@ impl<S> Clone for ServerEnd<S> {
     }
 }
 
+impl<S> TakesOrders for ServerEnd<S> {
+    fn order(&self, order: Order) {
+        self.0.orders.order(order);
+    }
+}
+
 impl<S> ServerEnd<S> {
-    /// Gives an order, which takes the place of an earlier one that was not heard yet.
-    pub(crate) fn order(&self, order: Order) {
-        let waker = {
-            let mut ends = self.0.lock();
-            ends.order = Some(order);
-            self.0.ordered.store(true, Ordering::Release);
-            ends.connection.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Tells it to stop at once.
-    pub(crate) fn cut(&self) {
-        self.order(Order::Cut);
-    }
-
     /// Ready once nobody owns the connection any more; asked once.
     pub(crate) fn poll_return(&self, cx: &Context<'_>) -> Poll<Return<S>> {
         let mut ends = self.0.lock();
@@ -129,29 +102,8 @@ impl<S> ServerEnd<S> {
 pub(crate) struct ConnectionEnd<S>(Arc<Tether<S>>);
 
 impl<S> ConnectionEnd<S> {
-    /// An order that was not heard yet.
-    #[inline]
-    pub(crate) fn take_order(&self) -> Option<Order> {
-        if !self.0.ordered.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut ends = self.0.lock();
-        self.0.ordered.store(false, Ordering::Release);
-        ends.order.take()
-    }
-
-    /// Ready with an order that was not heard yet; wakes the task when one is given.
-    pub(crate) fn poll_order(&self, cx: &Context<'_>) -> Poll<Order> {
-        let mut ends = self.0.lock();
-        if let Some(order) = ends.order.take() {
-            self.0.ordered.store(false, Ordering::Release);
-            return Poll::Ready(order);
-        }
-        match &mut ends.connection {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+    pub(crate) fn orders(&self) -> &Orders {
+        &self.0.orders
     }
 
     /// Gives the connection back to the server, as nobody owns it any more.
@@ -182,6 +134,27 @@ impl<S> Drop for ConnectionEnd<S> {
     }
 }
 
+/// Whoever may tell a connection to close.
+pub(crate) enum Tie<S> {
+    /// The server that accepted it, and gets it back.
+    Server(ConnectionEnd<S>),
+    /// The drain handle of whoever else did.
+    Handle(Member, Option<SeeThrough<S>>),
+}
+
+/// Takes a connection that its owner has dropped while it was closing, and closes it.
+pub(crate) type SeeThrough<S> = fn(Box<Driver<S>>);
+
+impl<S> Tie<S> {
+    #[inline]
+    pub(crate) fn orders(&self) -> &Orders {
+        match self {
+            Self::Server(end) => end.orders(),
+            Self::Handle(member, _) => member.orders(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -193,7 +166,7 @@ mod tests {
     };
     use tokio::time::Instant;
     use trunkline_proto::limits::Settings;
-    use trunkline_proto::{Role, Timeout};
+    use trunkline_proto::{CloseCode, Role, Timeout};
 
     use super::*;
     use crate::error::{Error, SendErrorKind};
@@ -205,7 +178,7 @@ mod tests {
         let connection = trunkline_proto::Connection::server(settings, now);
         let mut ws = WebSocket::new(Driver::new(stream, connection, None, Vec::new(), now));
         let (server, end) = tether();
-        ws.tie(end);
+        ws.tie(Tie::Server(end));
         (server, ws)
     }
 
@@ -286,7 +259,7 @@ mod tests {
             let closing = tokio::spawn(async move { ws.close(CloseCode::NORMAL, "").await });
             tokio::task::yield_now().await;
             let start = Instant::now();
-            server.cut();
+            server.order(Order::Cut);
             assert!(matches!(closing.await.unwrap(), Err(Error::Disconnected)));
             assert_eq!(start.elapsed().as_secs(), 0);
         }

@@ -23,11 +23,8 @@
 //! [`upgrade`](crate::upgrade).
 //!
 //! # Shutdown
-//! `with_graceful_shutdown` waits for requests, and a connection is none any more. Tell the connections
-//! yourself, let each say goodbye with [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY), and
-//! wait for them, with a deadline, after the server has returned. A `tokio::sync::watch` does all
-//! three: whoever serves a connection has a receiver and selects between it and `recv`, the signal is a
-//! send, and `Sender::closed` waits until every receiver is gone. `examples/axum_chat.rs` does so.
+//! `with_graceful_shutdown` waits for requests, and a connection is none any more: it is for a
+//! [`DrainHandle`](crate::DrainHandle) to close those. `examples/axum.rs` does so.
 
 use std::fmt;
 use std::future::Future;

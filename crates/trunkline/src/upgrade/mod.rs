@@ -50,6 +50,12 @@
 //! request through and then puts another answer in the place of ours has closed no door, for the server
 //! may hand the connection out all the same once it has written that. Drop the [`Upgrading`] instead.
 //!
+//! # Shutdown
+//! A server of HTTP waits for requests when it stops, and a connection is none any more. Tie them to a
+//! [`DrainHandle`](crate::DrainHandle), with
+//! [`Acceptor::with_drain_handle`](crate::Acceptor::with_drain_handle), and drain that one once the server
+//! has stopped, and before its runtime is gone: it closes them with 1001 and waits for them.
+//!
 //! # Versions of HTTP
 //! This is the upgrade of HTTP/1.1. A request of HTTP/2 for a WebSocket (RFC 8441) is answered with
 //! 501. Clients send one only to servers that say they take it: do not enable the extended CONNECT

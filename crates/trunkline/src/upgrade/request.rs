@@ -92,6 +92,9 @@ impl HttpUpgrade {
         self,
         acceptance: &Acceptance,
     ) -> Result<(Response<R>, Upgrading), Rejection> {
+        if let Some(refusal) = self.acceptor.refusal_while_draining() {
+            return Err(refusal.into());
+        }
         let key = self.request.accept_key().ok_or(AcceptError::NoKey)?;
         let key = HeaderValue::from_bytes(&key).map_err(|_| AcceptError::NoKey)?;
         let (agreement, fields) = self.request.agree(self.acceptor.config(), acceptance)?;

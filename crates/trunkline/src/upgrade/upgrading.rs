@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use trunkline_proto::handshake::Agreement;
 
 use super::Handed;
+use crate::driver::see_through;
 use crate::server::Acceptor;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -86,7 +87,7 @@ impl Future for Upgrading {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_upgraded(cx).map_ok(|upgraded| {
             let (transport, early) = transport(upgraded);
-            self.acceptor.open(self.agreement.clone(), transport, early)
+            self.acceptor.open_for(self.agreement.clone(), transport, early, Some(see_through))
         })
     }
 }
