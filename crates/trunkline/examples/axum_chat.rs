@@ -20,10 +20,9 @@ use axum::routing::{any, get};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::watch;
 use trunkline::axum::WebSocketUpgrade;
 use trunkline::upgrade::Rejection;
-use trunkline::{Acceptor, CloseCode, Prepared, WebSocket};
+use trunkline::{Acceptor, CloseCode, Drain, DrainHandle, Prepared, WebSocket};
 
 /// How far behind the newest message a reader may be.
 const BEHIND_MAX: usize = 64;
@@ -40,28 +39,24 @@ pub async fn serve<F>(listener: TcpListener, stop: F) -> std::io::Result<()>
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let closing = Arc::new(watch::Sender::new(false));
-    let house = Arc::new(House { rooms: Mutex::default(), closing: closing.clone() });
+    let guests = DrainHandle::new();
+    let acceptor =
+        Acceptor::new().with_message_bytes(MESSAGE_BYTES).with_drain_handle(guests.clone());
     let app = Router::new()
         .route("/", get(Html(include_str!("axum_chat.html"))))
         .route("/rooms/{room}", any(enter))
-        .layer(Extension(Acceptor::new().with_message_bytes(MESSAGE_BYTES)))
-        .with_state(house);
-    let stopping = closing.clone();
-    let stop = async move {
-        stop.await;
-        stopping.send_replace(true);
-    };
-    // This waits for requests. Connections that were upgraded are ours: each has a receiver of
-    // `closing`.
+        .layer(Extension(acceptor))
+        .with_state(Arc::<House>::default());
+    // This waits for requests, and connections that were upgraded are none any more.
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
-    let _ = tokio::time::timeout(GOODBYE, closing.closed()).await;
+    let goodbye = Drain::new().with_close(CloseCode::GOING_AWAY, "the server stops");
+    guests.drain(goodbye.with_deadline(GOODBYE)).await;
     Ok(())
 }
 
+#[derive(Default)]
 struct House {
     rooms: Mutex<HashMap<String, Room>>,
-    closing: Arc<watch::Sender<bool>>,
 }
 
 /// A room is there for as long as somebody is in it.
@@ -146,7 +141,6 @@ impl Drop for Seat {
 
 async fn chat(mut ws: WebSocket, mut seat: Seat) {
     let mut said = seat.said.subscribe();
-    let mut closing = seat.house.closing.subscribe();
     seat.say(format!("* {} came", seat.name));
     seat.came = true;
     let (code, reason) = loop {
@@ -165,14 +159,9 @@ async fn chat(mut ws: WebSocket, mut seat: Seat) {
                 Err(RecvError::Lagged(_)) => break (CloseCode::POLICY_VIOLATION, "too slow"),
                 Err(RecvError::Closed) => return,
             },
-            () = closed(&mut closing) => break (CloseCode::GOING_AWAY, "the server stops"),
         }
     };
     let _ = ws.close(code, reason).await;
-}
-
-async fn closed(closing: &mut watch::Receiver<bool>) {
-    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 #[tokio::main]

@@ -42,12 +42,19 @@ async fn hyper_serves_pages_and_says_back_what_it_hears() {
 }
 
 #[tokio::test]
-async fn axum_serves_pages_and_says_back_what_it_hears() {
+async fn axum_says_back_what_it_hears_and_closes_when_it_stops() {
     let (listener, address) = listen().await;
-    tokio::select! {
-        served = axum_echo::serve(listener) => panic!("{served:?}"),
-        () = check_echo(address) => {}
-    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(axum_echo::serve(listener, async { drop(stopped.await) }));
+    check_echo(address).await;
+
+    let mut ws = trunkline::connect(&format!("ws://{address}/echo")).await.unwrap();
+    ws.send("hello").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+    stop.send(()).unwrap();
+    assert_eq!(ws.recv().await.unwrap(), None);
+    assert_eq!(ws.close_info().unwrap().code, Some(CloseCode::GOING_AWAY));
+    assert_eq!(serving.await.unwrap().unwrap().closed, 1);
 }
 
 #[tokio::test]
