@@ -1,0 +1,44 @@
+import type { Centrifuge, Options } from "centrifuge";
+import { address, socketAddress } from "./root";
+
+/**
+ * Asks the server for a token of a demo user. The SDK calls this for each connect and again before
+ * the token expires; when it throws, the SDK tries again later.
+ */
+export function demoToken(user: string): () => Promise<string> {
+  return async () => {
+    const response = await fetch(address("demos/token"), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ user }),
+    });
+    if (!response.ok) {
+      throw new Error(`no token for ${user}: the server answered ${response.status}`);
+    }
+    const { token } = (await response.json()) as { token: string };
+    return token;
+  };
+}
+
+/** Options of the SDK that all demos share; `name` shows in the dashboard. */
+export function demoOptions(user: string, name: string): Partial<Options> {
+  return {
+    name,
+    getToken: demoToken(user),
+    // Somebody looks at these pages: come back faster than the SDK's default of up to 20 seconds.
+    minReconnectDelay: 200,
+    maxReconnectDelay: 3000,
+    timeout: 5000,
+  };
+}
+
+/** Makes a client of the official SDK, JSON or Protobuf by the class given, and connects. */
+export function openSession(
+  sdk: new (endpoint: string, options: Partial<Options>) => Centrifuge,
+  user: string,
+  name: string,
+): Centrifuge {
+  const client = new sdk(socketAddress(), demoOptions(user, name));
+  client.connect();
+  return client;
+}
