@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    dir: import.meta.dirname,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Each file has a server and a browser of its own; small machines like them one by one.
+    fileParallelism: false,
+  },
+});
