@@ -16,13 +16,29 @@
 
 mod channel_name;
 mod command;
+mod control;
+mod deadlines;
+mod entropy;
 mod error;
+mod fanout;
+mod hub;
 mod identity;
+mod join;
+mod leave;
 mod now;
 mod options;
+mod outbox;
+mod pending;
+mod permit;
 mod position;
 mod publication;
+mod rate;
 mod reply;
+mod requests;
+mod session;
+mod timeouts;
+
+mod channel;
 
 pub mod broker;
 pub mod limits;
@@ -32,7 +48,10 @@ pub use command::{
     Command, Connect, History, HistoryFilter, Refreshed, ServerSubscription, Subscribe,
     SubscribeRights,
 };
+pub use control::{Selector, SessionView};
+pub use entropy::Entropy;
 pub use error::{CommandError, Disconnect, Unsubscribed};
+pub use hub::{Counts, Gauges, Hub, Settings};
 pub use identity::{ClientId, ClientInfo};
 pub use now::Now;
 pub use options::{Allowed, ChannelOptions, HistoryOptions, Namespaces, Overflow, RecoveryMode};
@@ -42,3 +61,4 @@ pub use reply::{
     Connected, Entry, HistoryPage, PresenceStats, Push, PushBody, Refresh, Reply, ReplyBody,
     SharedPush, Subscribed,
 };
+pub use session::SessionId;

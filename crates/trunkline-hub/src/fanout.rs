@@ -1,0 +1,340 @@
+//! One publication into many outboxes: all that this does for each is to add a shared entry, and to
+//! name the session among those that are to be written. Nobody's full outbox makes anybody wait.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::broker::{Delivery, Event, Outcome};
+use crate::channel::ChannelId;
+use crate::error::{Disconnect, Unsubscribed};
+use crate::hub::{Hub, SMALL_ENTRY_BYTES};
+use crate::identity::ClientInfo;
+use crate::now::Now;
+use crate::options::Overflow;
+use crate::outbox::Latest;
+use crate::position::{Epoch, StreamPosition};
+use crate::publication::Publication;
+use crate::reply::{Entry, Push, PushBody, SharedPush};
+use crate::session::{Place, SessionId};
+
+/// How a publication stands to where the channel is.
+enum Order {
+    /// It is the next one, or there is no order to keep.
+    Next,
+    /// It was delivered before.
+    Again,
+    /// One is missing, or the stream has begun anew.
+    Gap,
+}
+
+impl<E: Default> Hub<E> {
+    /// Something has happened on a channel that this hub is attached to.
+    pub fn handle_delivery(&mut self, now: Now, delivery: Delivery) {
+        let Some(id) = self.channels.id(&delivery.channel) else { return };
+        match delivery.event {
+            Event::Publication { publication, epoch } => {
+                self.handle_publication(now, id, publication, epoch);
+            }
+            Event::Join(info) => self.tell(id, &info, PushBody::Join(Arc::clone(&info))),
+            Event::Leave(info) => self.tell(id, &info, PushBody::Leave(Arc::clone(&info))),
+        }
+    }
+
+    fn handle_publication(
+        &mut self,
+        now: Now,
+        id: ChannelId,
+        publication: Arc<Publication>,
+        epoch: Epoch,
+    ) {
+        self.counts.publications += 1;
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let at = StreamPosition { offset: publication.offset, epoch };
+        match order(channel.position, at, !channel.live.is_empty()) {
+            Order::Again => {
+                return self.hold_back(id, &publication, epoch);
+            }
+            Order::Next => {}
+            Order::Gap => self.lose_position(id),
+        }
+        self.hold_back(id, &publication, epoch);
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if at.offset > 0 && (channel.position.is_some() || !channel.live.is_empty()) {
+            channel.position = Some(at);
+        }
+        if channel.live.is_empty() {
+            return self.catch_up(id, at.offset);
+        }
+        let weight = publication.weight();
+        let push =
+            Push { channel: Some(channel.name.clone()), body: PushBody::Publication(publication) };
+        let shared = Rc::new(SharedPush { push, encoded: E::default() });
+        match channel.options.overflow {
+            Overflow::Disconnect => self.fan_out(id, &shared, weight),
+            Overflow::DropOldest => self.fan_out_dropping(id, &shared, weight),
+            Overflow::LatestOnly { .. } => self.fan_out_latest(now, id, &shared, weight),
+        }
+        self.catch_up(id, at.offset);
+    }
+
+    /// The hot path: everyone who is live, once.
+    fn fan_out(&mut self, id: ChannelId, shared: &Rc<SharedPush<E>>, weight: usize) {
+        let Some(channel) = self.channels.get(id) else { return };
+        let limits = &*self.settings.limits;
+        let mut slow = Vec::new();
+        self.counts.deliveries += channel.live.len() as u64;
+        for &member in &channel.live {
+            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let entry = Entry::Push(Rc::clone(shared));
+            if session.outbox.push(entry, weight, limits, &mut self.spare).is_err() {
+                slow.push(member);
+            } else if !session.is_marked {
+                session.is_marked = true;
+                self.marked.push_back(member);
+            }
+        }
+        for member in slow {
+            self.end_slow(member);
+        }
+    }
+
+    /// As [`fan_out`](Self::fan_out), with the oldest of the channel making room for the newest.
+    fn fan_out_dropping(&mut self, id: ChannelId, shared: &Rc<SharedPush<E>>, weight: usize) {
+        let Some(channel) = self.channels.get(id) else { return };
+        let members = channel.live.clone();
+        let limits = Arc::clone(&self.settings.limits);
+        for member in members {
+            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let entry = || Entry::Push(Rc::clone(shared));
+            self.counts.deliveries += 1;
+            if session.outbox.push(entry(), weight, &limits, &mut self.spare).is_err() {
+                let Some(name) = &shared.push.channel else { continue };
+                match session.outbox.drop_oldest(name, weight, &limits) {
+                    Ok(dropped) => self.counts.dropped += dropped as u64,
+                    // Other things fill the outbox; then the newest is what is dropped.
+                    Err(_) => {
+                        self.counts.dropped += 1;
+                        continue;
+                    }
+                }
+                self.enqueue(member, entry(), weight);
+            }
+            self.mark(member);
+        }
+    }
+
+    /// The newest replaces the one that waits, and goes out when its time has come.
+    fn fan_out_latest(
+        &mut self,
+        now: Now,
+        id: ChannelId,
+        shared: &Rc<SharedPush<E>>,
+        weight: usize,
+    ) {
+        let Some(channel) = self.channels.get(id) else { return };
+        for member in channel.live.clone() {
+            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let index = session.latest.iter().position(|(channel, _)| *channel == id);
+            let latest = match index.and_then(|index| session.latest.get_mut(index)) {
+                Some((_, latest)) => latest,
+                None => {
+                    let latest = Latest { push: None, weight: 0, due: now.instant };
+                    session.latest.push((id, latest));
+                    let Some((_, latest)) = session.latest.last_mut() else { continue };
+                    latest
+                }
+            };
+            if latest.push.replace(Rc::clone(shared)).is_some() {
+                self.counts.dropped += 1;
+            }
+            latest.weight = weight;
+            let due = latest.due;
+            session.times.latest = Some(session.times.latest.map_or(due, |it| it.min(due)));
+            self.release_latest(now, member);
+            self.arm(member);
+        }
+    }
+
+    /// Puts the newest publications of slow channels into the outbox, as far as their time has come and
+    /// the outbox is empty: a client that does not read has one of each waiting.
+    pub(crate) fn release_latest(&mut self, now: Now, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.times.latest = None;
+        if session.has_ended() || session.latest.is_empty() {
+            return;
+        }
+        let limits = &*self.settings.limits;
+        let may_write = session.outbox.is_empty();
+        let mut released = 0;
+        for (channel, latest) in &mut session.latest {
+            if latest.push.is_none() {
+                continue;
+            }
+            if latest.due > now.instant {
+                let due = latest.due;
+                session.times.latest = Some(session.times.latest.map_or(due, |it| it.min(due)));
+                continue;
+            }
+            // Looked at again when the outbox has been written.
+            if !may_write {
+                continue;
+            }
+            let Some(push) = latest.push.take() else { continue };
+            let overflow = self.channels.get(*channel).map(|it| it.options.overflow);
+            if let Some(Overflow::LatestOnly { every }) = overflow {
+                latest.due = now.instant + every;
+            }
+            if session
+                .outbox
+                .push(Entry::Push(push), latest.weight, limits, &mut self.spare)
+                .is_ok()
+            {
+                released += 1;
+            }
+        }
+        self.counts.deliveries += released;
+        if released > 0 {
+            self.mark(id);
+        }
+    }
+
+    /// Keeps a publication for those who are not live yet.
+    fn hold_back(&mut self, id: ChannelId, publication: &Arc<Publication>, epoch: Epoch) {
+        let Some(channel) = self.channels.get(id) else { return };
+        let max = self.settings.limits.join_buffer;
+        for &member in &channel.joining {
+            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let Some(subscription) = session.subscription_mut(id) else { continue };
+            let Place::Joining { joining, .. } = &mut subscription.place else { continue };
+            // One more than fits makes a gap that is noticed when the subscription is completed.
+            if joining.held_back.len() <= max {
+                joining.held_back.push((Arc::clone(publication), epoch));
+            }
+        }
+    }
+
+    /// Those who were ahead of the channel and are not any more get everything from now on.
+    fn catch_up(&mut self, id: ChannelId, offset: u64) {
+        let Some(channel) = self.channels.get(id) else { return };
+        if channel.joining.is_empty() {
+            return;
+        }
+        for member in channel.joining.clone() {
+            let subscription = self.sessions.get(member).and_then(|it| it.subscription(id));
+            if let Some(Place::Ahead { offset: ahead, .. }) = subscription.map(|it| &it.place)
+                && *ahead <= offset
+            {
+                self.move_to_live(member, id);
+            }
+        }
+    }
+
+    /// Tells those who want to hear it who has come or gone.
+    fn tell(&mut self, id: ChannelId, _about: &ClientInfo, body: PushBody) {
+        let Some(channel) = self.channels.get(id) else { return };
+        let push = Push { channel: Some(channel.name.clone()), body };
+        let shared = Rc::new(SharedPush { push, encoded: E::default() });
+        for member in channel.live.clone() {
+            let session = self.sessions.get(member);
+            let subscription = session.and_then(|it| it.subscription(id));
+            if subscription.is_some_and(|it| it.flags.hears_join_leave) {
+                self.enqueue(member, Entry::Push(Rc::clone(&shared)), SMALL_ENTRY_BYTES);
+            }
+        }
+    }
+
+    /// Publications may have been lost. Those who want to know are told: they subscribe again, and
+    /// recover.
+    pub(crate) fn lose_position(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        channel.position = None;
+        let members: Vec<_> = channel.live.iter().chain(&channel.joining).copied().collect();
+        for member in members {
+            let session = self.sessions.get(member);
+            let Some(subscription) = session.and_then(|it| it.subscription(id)) else { continue };
+            // Those who are joining find out for themselves.
+            let joining = matches!(subscription.place, Place::Joining { .. });
+            if !subscription.flags.positioned || joining {
+                continue;
+            }
+            self.counts.insufficient += 1;
+            if subscription.flags.server_side {
+                self.end(member, Disconnect::INSUFFICIENT_STATE);
+            } else {
+                self.end_subscription(member, id, Unsubscribed::InsufficientState);
+            }
+        }
+    }
+
+    /// The time has come to compare a channel's position with the broker's.
+    pub(crate) fn check_position(&mut self, now: Now, id: ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        channel.check.due = None;
+        let is_behind = channel
+            .check
+            .behind
+            .take()
+            .is_some_and(|top| channel.position.is_some_and(|at| at.offset < top));
+        if channel.positioned == 0 {
+            return;
+        }
+        channel.check.due = Some(now.instant + self.settings.limits.position_check_interval);
+        if is_behind {
+            self.lose_position(id);
+        } else {
+            self.ask_position(now, id);
+        }
+        self.arm_channel(id);
+    }
+
+    /// Asks by attaching, so that a broker that has forgotten about this hub learns of it again.
+    pub(crate) fn ask_position(&mut self, now: Now, id: ChannelId) {
+        use crate::broker::Operation;
+        use crate::command::HistoryFilter;
+        use crate::requests::Purpose;
+
+        let Some(channel) = self.channels.get(id) else { return };
+        let name = channel.name.clone();
+        let filter = HistoryFilter { limit: Some(0), since: None, reverse: false };
+        let operation = Operation::Attach { history: channel.options.history, filter };
+        self.ask(now, &name, operation, Some(Purpose::Check { channel: id }));
+    }
+
+    pub(crate) fn handle_check_answer(&mut self, now: Now, id: ChannelId, outcome: Outcome) {
+        // An answer that does not come is asked for again at the next check.
+        let Outcome::Page(page) = outcome else { return };
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        channel.is_attached = true;
+        let Some(at) = channel.position else { return };
+        if at.epoch != page.top.epoch {
+            return self.lose_position(id);
+        }
+        if page.top.offset > at.offset {
+            // What is missing may be on its way.
+            channel.check.behind = Some(page.top.offset);
+            channel.check.due = Some(now.instant + self.settings.limits.broker_timeout);
+            self.arm_channel(id);
+        }
+    }
+
+    /// The broker may have forgotten who is attached to what, because the link to it was cut or it has
+    /// begun anew: attaches to every channel again, and finds out what was lost.
+    pub fn reattach(&mut self, now: Now) {
+        let ids: Vec<_> = self.channels.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.ask_position(now, id);
+        }
+    }
+}
+
+fn order(position: Option<StreamPosition>, at: StreamPosition, someone_is_live: bool) -> Order {
+    let Some(position) = position else { return Order::Next };
+    if at.offset == 0 {
+        // The history was switched off: there is no order any more.
+        return if at.epoch.is_none() { Order::Next } else { Order::Again };
+    }
+    if position.epoch != at.epoch || at.offset > position.offset + 1 {
+        return if someone_is_live { Order::Gap } else { Order::Next };
+    }
+    if at.offset <= position.offset { Order::Again } else { Order::Next }
+}

@@ -1,0 +1,157 @@
+//! [`Outbox`]: what is still to be written to one client, with a bound.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::channel_name::ChannelName;
+use crate::limits::Limits;
+use crate::reply::{Entry, PushBody, SharedPush};
+
+/// What an entry costs beyond its payload.
+const ENTRY_OVERHEAD_BYTES: usize = 64;
+
+/// A queue that owns no memory while it is empty: see [`SpareQueues`].
+#[derive(Debug)]
+pub(crate) struct Outbox<E> {
+    entries: VecDeque<Queued<E>>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Queued<E> {
+    entry: Entry<E>,
+    weight: u32,
+}
+
+/// There was no room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl<E> Default for Outbox<E> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), bytes: 0 }
+    }
+}
+
+impl<E> Outbox<E> {
+    /// Adds an entry of `weight` bytes. The first one always fits, whatever its size.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        entry: Entry<E>,
+        weight: usize,
+        limits: &Limits,
+        spare: &mut SpareQueues<E>,
+    ) -> Result<(), Full> {
+        let weight = weight.saturating_add(ENTRY_OVERHEAD_BYTES);
+        let bytes = self.bytes.saturating_add(weight);
+        if self.entries.is_empty() {
+            if self.entries.capacity() == 0 {
+                self.entries = spare.take();
+            }
+        } else if bytes > limits.outbox_bytes || self.entries.len() >= limits.outbox_entries {
+            return Err(Full);
+        }
+        self.bytes = bytes;
+        self.entries.push_back(Queued { entry, weight: u32::try_from(weight).unwrap_or(u32::MAX) });
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
+        let queued = self.entries.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(queued.weight as usize);
+        if self.entries.is_empty() {
+            self.bytes = 0;
+            spare.give(std::mem::take(&mut self.entries));
+        }
+        Some(queued.entry)
+    }
+
+    /// Removes the oldest publications of `channel` until one of `weight` bytes fits. `Err` if there
+    /// is no room even without them.
+    pub(crate) fn drop_oldest(
+        &mut self,
+        channel: &ChannelName,
+        weight: usize,
+        limits: &Limits,
+    ) -> Result<usize, Full> {
+        let needed = weight.saturating_add(ENTRY_OVERHEAD_BYTES);
+        let mut dropped = 0;
+        let mut index = 0;
+        while self.bytes.saturating_add(needed) > limits.outbox_bytes
+            || self.entries.len() >= limits.outbox_entries
+        {
+            while !self.entries.get(index).ok_or(Full)?.is_publication_of(channel) {
+                index += 1;
+            }
+            let removed = self.entries.remove(index).ok_or(Full)?;
+            self.bytes = self.bytes.saturating_sub(removed.weight as usize);
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+impl<E> Queued<E> {
+    fn is_publication_of(&self, channel: &ChannelName) -> bool {
+        let Entry::Push(shared) = &self.entry else { return false };
+        matches!(shared.push.body, PushBody::Publication(_))
+            && shared.push.channel.as_ref() == Some(channel)
+    }
+}
+
+/// The newest publication of a channel that sends no more than the newest, until it may go out.
+#[derive(Debug)]
+pub(crate) struct Latest<E> {
+    pub(crate) push: Option<Rc<SharedPush<E>>>,
+    pub(crate) weight: usize,
+    /// Not before this.
+    pub(crate) due: std::time::Instant,
+}
+
+/// Empty queues with room, lent to those outboxes that hold something: a session that is idle has
+/// none, and a delivery allocates none.
+#[derive(Debug)]
+pub(crate) struct SpareQueues<E>(Vec<VecDeque<Queued<E>>>);
+
+/// Queues kept: as many as sessions that one publication may reach between two writes.
+const SPARE_QUEUES: usize = 16_384;
+/// Entries that a queue may have room for and be kept: larger ones were a backlog, which is rare.
+const SPARE_ENTRIES: usize = 64;
+/// Room in a new queue.
+const NEW_ENTRIES: usize = 4;
+
+impl<E> Default for SpareQueues<E> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<E> SpareQueues<E> {
+    fn take(&mut self) -> VecDeque<Queued<E>> {
+        self.0.pop().unwrap_or_else(|| VecDeque::with_capacity(NEW_ENTRIES))
+    }
+
+    fn give(&mut self, queue: VecDeque<Queued<E>>) {
+        if queue.capacity() <= SPARE_ENTRIES && self.0.len() < SPARE_QUEUES {
+            self.0.push(queue);
+        }
+    }
+}

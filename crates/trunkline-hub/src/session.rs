@@ -1,0 +1,268 @@
+//! [`Session`]: one client as the hub knows it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::broker::Outcome;
+use crate::channel::ChannelId;
+use crate::error::Disconnect;
+use crate::identity::{ClientId, ClientInfo};
+use crate::outbox::{Latest, Outbox};
+use crate::pending::Pending;
+use crate::position::{Epoch, StreamPosition};
+use crate::publication::Publication;
+use crate::rate::Bucket;
+
+/// A session of one hub. Not given to another one after it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// How far a session has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has not said who it is.
+    Opened,
+    /// It has, and its own subscriptions are being made.
+    Connecting,
+    Connected,
+    /// It is to be closed as soon as its outbox is empty.
+    Ended(Disconnect),
+}
+
+#[derive(Debug)]
+pub(crate) struct Session<E> {
+    pub(crate) phase: Phase,
+    pub(crate) client: ClientId,
+    pub(crate) user: Arc<str>,
+    pub(crate) info: Bytes,
+    pub(crate) client_side_refresh: bool,
+    /// What others are told, where a subscription adds nothing to it.
+    pub(crate) shared_info: Option<Arc<ClientInfo>>,
+    pub(crate) connect: Option<Box<ConnectInProgress>>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) pending: Pending,
+    pub(crate) outbox: Outbox<E>,
+    pub(crate) latest: Vec<(ChannelId, Latest<E>)>,
+    /// It is in the list of those that have something to write.
+    pub(crate) is_marked: bool,
+    pub(crate) times: Times,
+    pub(crate) commands: Bucket,
+    pub(crate) publications: Bucket,
+    pub(crate) opened_unix_ms: i64,
+}
+
+/// A `connect` whose subscriptions are being made.
+#[derive(Debug)]
+pub(crate) struct ConnectInProgress {
+    pub(crate) data: Bytes,
+    pub(crate) ttl_s: Option<u32>,
+    /// In the order of the reply.
+    pub(crate) channels: Vec<ChannelId>,
+    pub(crate) unanswered: usize,
+}
+
+/// The deadlines of a session, each if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    /// A `connect` has to have come.
+    pub(crate) stale: Option<Instant>,
+    /// The next ping.
+    pub(crate) ping: Option<Instant>,
+    /// The pong has to have come.
+    pub(crate) pong: Option<Instant>,
+    /// The connection expires, grace included.
+    pub(crate) expiry: Option<Instant>,
+    /// A subscription expires, grace included.
+    pub(crate) subscription_expiry: Option<Instant>,
+    /// Presence is renewed.
+    pub(crate) presence: Option<Instant>,
+    /// A publication that was held back may go out.
+    pub(crate) latest: Option<Instant>,
+    /// The earliest deadline that has been armed.
+    pub(crate) armed: Option<Instant>,
+}
+
+impl Times {
+    pub(crate) fn next(&self) -> Option<Instant> {
+        [
+            self.stale,
+            self.ping,
+            self.pong,
+            self.expiry,
+            self.subscription_expiry,
+            self.presence,
+            self.latest,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+/// A session on a channel.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) channel: ChannelId,
+    pub(crate) place: Place,
+    pub(crate) flags: Flags,
+    pub(crate) info: Arc<ClientInfo>,
+    /// It expires, grace included.
+    pub(crate) expiry: Option<Instant>,
+}
+
+/// What a subscription is and does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) positioned: bool,
+    pub(crate) recoverable: bool,
+    /// Presence is kept of it.
+    pub(crate) presence: bool,
+    /// Others are told that it comes and goes.
+    pub(crate) tells_join_leave: bool,
+    /// It is told that others come and go.
+    pub(crate) hears_join_leave: bool,
+    /// The client has not asked for it.
+    pub(crate) server_side: bool,
+}
+
+/// Where a subscription stands in its channel.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// Among those that get publications held back for them, at this index.
+    Joining { index: u32, joining: Box<Joining> },
+    /// Like `Joining`; it knows more of the stream than the channel has delivered, and gets what
+    /// comes after this offset.
+    Ahead { index: u32, offset: u64 },
+    /// Among those that get every publication, at this index.
+    Live { index: u32 },
+}
+
+/// A subscription that is being made.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    pub(crate) recover: Option<StreamPosition>,
+    pub(crate) reject_unrecovered: bool,
+    pub(crate) data: Bytes,
+    pub(crate) ttl_s: Option<u32>,
+    /// What the broker has said.
+    pub(crate) outcome: Option<Outcome>,
+    /// What was published in the meantime.
+    pub(crate) held_back: Vec<(Arc<Publication>, Epoch)>,
+    /// A server has asked for it, and the client will be told by a push.
+    pub(crate) by_push: bool,
+}
+
+impl<E> Session<E> {
+    pub(crate) fn subscription(&self, channel: ChannelId) -> Option<&Subscription> {
+        self.subscriptions.iter().find(|it| it.channel == channel)
+    }
+
+    pub(crate) fn subscription_mut(&mut self, channel: ChannelId) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|it| it.channel == channel)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// What others are told of it on a channel where its subscription says `chan_info`.
+    pub(crate) fn info_with(&mut self, chan_info: &Bytes) -> Arc<ClientInfo> {
+        let make = |session: &Self| {
+            Arc::new(ClientInfo {
+                user: Arc::clone(&session.user),
+                client: session.client,
+                conn_info: session.info.clone(),
+                chan_info: chan_info.clone(),
+            })
+        };
+        if !chan_info.is_empty() {
+            return make(self);
+        }
+        if self.shared_info.is_none() {
+            self.shared_info = Some(make(self));
+        }
+        self.shared_info.clone().unwrap_or_else(|| make(self))
+    }
+
+    /// Looks again which subscription expires first.
+    pub(crate) fn renew_subscription_expiry(&mut self) {
+        self.times.subscription_expiry = self.subscriptions.iter().filter_map(|it| it.expiry).min();
+    }
+}
+
+/// All sessions of a hub.
+#[derive(Debug)]
+pub(crate) struct Sessions<E> {
+    slots: Vec<Slot<E>>,
+    free: Vec<u32>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Slot<E> {
+    generation: u32,
+    session: Option<Session<E>>,
+}
+
+impl<E> Default for Sessions<E> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), len: 0 }
+    }
+}
+
+impl<E> Sessions<E> {
+    pub(crate) fn insert(&mut self, session: Session<E>) -> SessionId {
+        self.len += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, session: None });
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sockets")
+        });
+        let place = self.slots.get_mut(slot as usize).expect("it was free, or just made");
+        place.session = Some(session);
+        SessionId { slot, generation: place.generation }
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session<E>> {
+        let place = self.slots.get_mut(id.slot as usize)?;
+        if place.generation != id.generation {
+            return None;
+        }
+        let session = place.session.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(id.slot);
+        self.len -= 1;
+        Some(session)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session<E>> {
+        let place = self.slots.get(id.slot as usize)?;
+        place.session.as_ref().filter(|_| place.generation == id.generation)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session<E>> {
+        let place = self.slots.get_mut(id.slot as usize)?;
+        place.session.as_mut().filter(|_| place.generation == id.generation)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session<E>)> {
+        self.slots.iter().enumerate().filter_map(|(slot, it)| {
+            let id = SessionId { slot: u32::try_from(slot).ok()?, generation: it.generation };
+            it.session.as_ref().map(|session| (id, session))
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
