@@ -13,6 +13,7 @@ const PATHS = {
   game: "M12 3 5 20l7-4 7 4-7-17Z",
   chart: "M4 19V5m0 14h16M8 15l4-5 3 3 5-7",
   pen: "m4 20 1-5L16 4l4 4L9 19l-5 1Zm9-13 4 4",
+  marker: "M4 20h16M7 15l-1 3h4l10-10-4-4L7 15Zm6-8 4 4",
   line: "M5 19 19 5",
   box: "M4 6h16v12H4z",
   circle: "M20 12a8 8 0 1 1-16 0 8 8 0 0 1 16 0Z",

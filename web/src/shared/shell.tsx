@@ -51,9 +51,9 @@ export function SecondTab(): JSX.Element {
   const href = new URL(location.href);
   href.searchParams.delete("user");
   return (
-    <a class="button" href={href.href} target="_blank" rel="noopener">
+    <a class="button second-tab" href={href.href} target="_blank" rel="noopener">
       <Icon name="external" size={16} />
-      <span class="wide">Open a second tab</span>
+      Open a second tab
     </a>
   );
 }
