@@ -120,3 +120,35 @@ mod readme {
     #[doc = include_str!("../README.md")]
     struct Crate;
 }
+
+/// The code in the guide runs.
+#[cfg(all(
+    doctest,
+    feature = "client",
+    feature = "server",
+    feature = "rustls",
+    feature = "deflate",
+    feature = "testing"
+))]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/first-server.md")]
+    struct FirstServer;
+    #[doc = include_str!("../../../docs/guide/first-client.md")]
+    struct FirstClient;
+    #[doc = include_str!("../../../docs/guide/two-directions.md")]
+    struct TwoDirections;
+    #[doc = include_str!("../../../docs/guide/backpressure.md")]
+    struct Backpressure;
+    #[doc = include_str!("../../../docs/guide/broadcasting.md")]
+    struct Broadcasting;
+    #[doc = include_str!("../../../docs/guide/streaming.md")]
+    struct Streaming;
+    #[doc = include_str!("../../../docs/guide/reconnecting.md")]
+    struct Reconnecting;
+    #[doc = include_str!("../../../docs/guide/compression.md")]
+    struct Compression;
+    #[doc = include_str!("../../../docs/guide/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../../../docs/guide/production.md")]
+    struct Production;
+}

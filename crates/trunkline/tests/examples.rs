@@ -4,6 +4,8 @@
 
 #[path = "../examples/chat.rs"]
 mod chat;
+#[path = "../examples/compression.rs"]
+mod compression;
 #[path = "../examples/echo_client.rs"]
 mod echo_client;
 #[path = "../examples/echo_server.rs"]
@@ -159,6 +161,25 @@ async fn market_data_is_for_those_who_ask_for_it() {
     tokio::select! {
         served = market_data::serve(server, market_data::Market::new(1)) => panic!("{served:?}"),
         () = asking => {}
+    }
+}
+
+/// Bytes on the wire, and of an idle connection, are those that the guide has in its table. Times are not
+/// compared.
+#[test]
+fn compression_costs_what_the_guide_says() {
+    let guide = include_str!("../../../docs/guide/compression.md");
+    let messages = compression::quotes(300);
+    for (way, config) in compression::ways() {
+        let row = guide.lines().find_map(|line| line.strip_prefix(&format!("| {way} | ")));
+        let figures = row.expect("each way has its row").split(" B |").map(|it| it.trim().parse());
+        let [wire, idle] = figures.take(2).collect::<Result<Vec<f64>, _>>().unwrap()[..] else {
+            panic!("{way}: two figures in bytes");
+        };
+        let cost = compression::cost(config.as_ref(), &messages).unwrap();
+        for (is, said) in [(cost.wire_bytes, wire), (cost.idle_bytes as f64, idle)] {
+            assert!((is - said).abs() <= said * 0.05, "{way}: {is}, and the guide says {said}");
+        }
     }
 }
 
