@@ -13,7 +13,7 @@ HEADING = "# Other libraries, browsers and proxies"
 
 EXPLANATION = """\
 *Role* is the other side's; ours is the other one. *Cannot* names the cases that the peer has no way to take part in,
-by its own account: [conformance/interop](../interop/README.md) says what each asks for."""
+by its own account: [the cases](../src/bin/interop/cases) say what each asks for."""
 
 
 def read(path):
