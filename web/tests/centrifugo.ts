@@ -23,7 +23,7 @@ const NAMESPACES = [
   { name: "chat", ...open(), presence: true, join_leave: true, ...history(100) },
   { name: "board", ...open(), presence: true, join_leave: true, ...history(10_000) },
   { name: "game", ...open(), presence: true, join_leave: true },
-  { name: "signals", ...open() },
+  { name: "signals", ...open(), presence: true, join_leave: true },
   {
     name: "notifications",
     allow_user_limited_channels: true,
