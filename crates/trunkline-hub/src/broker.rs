@@ -11,6 +11,9 @@
 //!   offsets, until it detaches. Those that were accepted before may or may not come.
 //! - A `Page` shows at least all publications that were delivered to anybody before it was asked for.
 //!
+//! - Each delivery comes once per attached hub, however often the hub asked to be attached.
+//! - A publication is delivered before its publisher is told that it was accepted.
+//!
 //! # What it may not
 //! Answers come late, in any order, twice, or never; deliveries come before or after answers that
 //! know them already; a broker that lost its state begins a new epoch. Hubs give up on a request by
@@ -58,7 +61,7 @@ pub enum Operation {
         /// Which part of the past.
         filter: HistoryFilter,
     },
-    /// Deliver no more. Not answered.
+    /// Deliver no more. Not answered. What was sent on its way before may still come.
     Detach,
     /// Accept a publication.
     Publish(Publish),
@@ -69,13 +72,14 @@ pub enum Operation {
         /// Which part.
         filter: HistoryFilter,
     },
-    /// Forget the past; offsets go on (`Done`).
+    /// Forget the past; offsets go on, so that who recovers from before is told that it cannot (`Done`).
     RemoveHistory,
-    /// Keep in mind that this client is subscribed, for so many milliseconds (`Done`).
+    /// Keep in mind that this client is subscribed, for so many milliseconds or up to a second longer
+    /// (`Done`). Asking again puts the end off and replaces what is known of the client.
     AddPresence {
         /// Who.
         info: Arc<ClientInfo>,
-        /// How long without another word.
+        /// How long without another word, in milliseconds.
         ttl_ms: u64,
     },
     /// This client is not subscribed any more (`Done`).
@@ -97,19 +101,25 @@ pub enum Operation {
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "whoever publishes makes them")]
 pub struct Publish {
-    /// The payload.
+    /// The payload. Kept in the history as it is: it should not be a small part of a large buffer,
+    /// which would be kept with it.
     pub data: Bytes,
     /// The client that publishes it, if one does.
     pub info: Option<Arc<ClientInfo>>,
     /// What is said beside the payload.
     pub tags: Vec<(Box<str>, Box<str>)>,
-    /// A second one with this key within five minutes is not accepted again: its answer is the first's.
+    /// A second one in the same channel with this key within five minutes is not accepted again: its
+    /// answer is the first's.
     pub idempotency_key: Option<Box<str>>,
-    /// A publication with a version that is not above the last accepted one's is suppressed; 0: none.
+    /// A publication with a version that is not above that of the last accepted one that had a version
+    /// is suppressed: it is answered with the top of the stream, and nobody hears of it. 0: none. Means
+    /// nothing in a channel without history.
     pub version: u64,
-    /// Versions of another epoch than the last one's count anew.
+    /// Versions of another epoch than the last one's count anew; an empty one is any.
     pub version_epoch: Box<str>,
-    /// What is kept of the stream.
+    /// What is kept of the stream, from now on and of what it has already. Without history the
+    /// publication has no position, and a stream that there was before ends: a client that recovers
+    /// must not take it for whole.
     pub history: HistoryOptions,
 }
 
@@ -127,9 +137,11 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "brokers make them, hubs take them apart")]
 pub enum Outcome {
-    /// What is kept of the past; for `Attach`, deliveries follow from here.
+    /// What is kept of the past; for `Attach`, deliveries follow from here. Without history nothing is
+    /// kept, and the top is offset 0 of no epoch.
     Page(HistoryPage),
-    /// The publication was accepted; it has this position, or none in a channel without history.
+    /// The publication was accepted; it has this position, or none in a channel without history. If it
+    /// was suppressed, the position is the top of the stream.
     Published(Option<StreamPosition>),
     /// It was done.
     Done,

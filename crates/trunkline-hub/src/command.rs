@@ -166,7 +166,9 @@ pub struct HistoryFilter {
     /// At most so many publications. `Some(0)` asks for the top position alone, `None` for as many as
     /// are allowed.
     pub limit: Option<usize>,
-    /// Those after this position; before it, if reversed.
+    /// Those after this position; before it, if reversed. A position of another epoch selects nothing,
+    /// one of no epoch is taken to be of the stream's. Where those right after it are not kept any
+    /// more, the first that is comes with an offset that shows the gap.
     pub since: Option<StreamPosition>,
     /// The newest first.
     pub reverse: bool,

@@ -39,10 +39,11 @@ pub enum Overflow {
 pub struct HistoryOptions {
     /// Publications; 0 keeps none, and then the channel has no offsets.
     pub size: usize,
-    /// How long one is kept; with zero none are.
+    /// How long a publication is kept; with zero none are.
     pub ttl: Duration,
-    /// How long the position is known after the last use of the channel. After that the next
-    /// publication begins a new epoch.
+    /// How long the position is known after the last use of the channel: a publication, a look at the
+    /// history, the last hub that detached. It is not forgotten while a hub is attached or publications
+    /// are kept. After that the next publication begins a new epoch.
     pub meta_ttl: Duration,
 }
 
