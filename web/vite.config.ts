@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-const pages = ["demos/chat", "demos/notifications", "demos/whiteboard"];
+const pages = ["demos/chat", "demos/notifications", "demos/market", "demos/whiteboard"];
 
 /** Vite collects the licences of scripts; the font's goes along as its licence asks. */
 const fontLicense: Plugin = {

@@ -18,7 +18,7 @@ export function color(property: `--${string}`): string {
   return value;
 }
 
-/** The same colour, let through by `alpha`. */
+/** The same colour, let through by `alpha`, which is not 0: mixed with nothing, a colour is black. */
 export function faint(property: `--${string}`, alpha: number): string {
   return `color-mix(in srgb, ${color(property)} ${alpha * 100}%, transparent)`;
 }
