@@ -18,16 +18,20 @@
 mod bad_frame;
 mod command;
 mod decode;
+mod encode;
 mod encoding;
+mod reply;
 mod request;
 mod schema;
 mod source;
+mod target;
 
 pub mod limits;
 
 pub use bad_frame::BadFrame;
 pub use command::channel_name;
 pub use decode::Requests;
+pub use encode::{Encoded, Inappropriate};
 pub use encoding::Encoding;
 pub use request::{
     Action, ConnectRequest, HistoryRequest, Incoming, PublishRequest, Request, SubRefreshRequest,
