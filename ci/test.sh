@@ -3,4 +3,8 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-cargo test --locked --workspace --all-features --no-fail-fast
+status=0
+cargo test --locked --workspace --all-features --no-fail-fast || status=$?
+# The pages for those who come from other libraries, theirs and ours: a workspace of its own.
+cargo test --locked --manifest-path docs/coming-from/Cargo.toml --no-fail-fast || status=$?
+exit "$status"
