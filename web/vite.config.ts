@@ -2,14 +2,25 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-const pages = ["demos/chat", "demos/notifications", "demos/market", "demos/whiteboard"];
+const pages = [
+  "demos/chat",
+  "demos/game",
+  "demos/notifications",
+  "demos/market",
+  "demos/whiteboard",
+];
 
-/** Vite collects the licences of scripts; the font's goes along as its licence asks. */
-const fontLicense: Plugin = {
-  name: "font-license",
+/** Vite collects the licences of the packages it bundles, not of what is bundled inside those. */
+const moreLicenses: Plugin = {
+  name: "more-licenses",
   async generateBundle() {
-    const file = resolve(import.meta.dirname, "node_modules/@fontsource-variable/inter/LICENSE");
-    this.emitFile({ type: "asset", fileName: "licenses-inter.txt", source: await readFile(file) });
+    const packages = ["@fontsource-variable/inter", "protobufjs", "events"];
+    const texts = packages.map(async (name) => {
+      const file = resolve(import.meta.dirname, "node_modules", name, "LICENSE");
+      return `${name}\n\n${await readFile(file, "utf8")}`;
+    });
+    const source = (await Promise.all(texts)).join("\n\n");
+    this.emitFile({ type: "asset", fileName: "licenses-more.txt", source });
   },
 };
 
@@ -17,7 +28,7 @@ export default defineConfig({
   // Relative addresses, so that the pages also work below a path of a reverse proxy.
   base: "./",
   appType: "mpa",
-  plugins: [fontLicense],
+  plugins: [moreLicenses],
   build: {
     target: "es2022",
     // Nothing as data: URL, so that a strict Content-Security-Policy holds.

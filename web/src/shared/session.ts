@@ -32,12 +32,10 @@ export function demoOptions(user: string, name: string): Partial<Options> {
   };
 }
 
+export type Sdk = new (endpoint: string, options: Partial<Options>) => Centrifuge;
+
 /** Makes a client of the official SDK, JSON or Protobuf by the class given, and connects. */
-export function openSession(
-  sdk: new (endpoint: string, options: Partial<Options>) => Centrifuge,
-  user: string,
-  name: string,
-): Centrifuge {
+export function openSession(sdk: Sdk, user: string, name: string): Centrifuge {
   const client = new sdk(socketAddress(), demoOptions(user, name));
   client.connect();
   return client;

@@ -1,6 +1,7 @@
 import type { Centrifuge } from "centrifuge";
 import { notice } from "../../shared/notice";
-import { Quote, Rate } from "./quote";
+import { Rate } from "../../shared/rate";
+import { Quote } from "./quote";
 import { COMPANIES, parseTick } from "./tick";
 
 /** All quotes, as they come in. Not drawn from here: pages draw once a frame, however many come. */

@@ -1,6 +1,7 @@
 import type { PublicationContext } from "centrifuge";
 import { expect, test } from "vitest";
-import { Quote, Rate } from "./quote";
+import { Rate } from "../../shared/rate";
+import { Quote } from "./quote";
 import { parseTick } from "./tick";
 
 const tick = (price: number) => ({ price, size: 10, open: 100 });
