@@ -1,0 +1,225 @@
+//! The settings of the process: where it listens, what it serves there, where it keeps things.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Secret;
+use super::settings::settings;
+use super::value::choices;
+
+/// The longest that anything of a connection may be told to take.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+/// The longest that anything is kept: a mistyped unit is more likely than a longer wish.
+pub(super) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+settings! {
+    /// Where the server listens.
+    pub struct HttpServer {
+        /// The address to listen on. Empty: all interfaces (IPv4).
+        restart address: Option<IpAddr> = None;
+        /// The port to listen on. 0 takes a free one.
+        restart port: u16 = 8000;
+    }
+    groups {
+        /// TLS on that port.
+        tls: Tls,
+    }
+}
+
+impl HttpServer {
+    /// The address and port to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        SocketAddr::new(self.address.unwrap_or_else(|| Ipv4Addr::UNSPECIFIED.into()), self.port)
+    }
+}
+
+settings! {
+    /// TLS, if it does not end at a proxy in front.
+    pub struct Tls {
+        /// Speaks TLS, and nothing else, on the port.
+        restart enabled: bool = false;
+        /// The certificate and its chain, the server's own first: a file, or PEM itself. Also called
+        /// `cert_pem_file`. A file is read again on reload.
+        reload cert_pem: Secret = Secret::default();
+        /// The private key (PKCS #8, PKCS #1 or SEC 1): a file, or PEM itself. Also called `key_pem_file`. A file is
+        /// read again on reload.
+        reload key_pem: Secret = Secret::default();
+        /// Roots of client certificates: a file, or PEM itself. If set, a client without a certificate that they
+        /// vouch for is not let in.
+        restart client_ca_pem: Secret = Secret::default();
+    }
+}
+
+/// PEM that is given itself, or by the name of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Pem<'a> {
+    /// The file it is in.
+    File(&'a std::path::Path),
+    /// The text.
+    Text(&'a str),
+}
+
+impl Tls {
+    /// Whether `value`, one of the three above, is PEM or names a file.
+    pub fn pem(value: &Secret) -> Pem<'_> {
+        match value.reveal() {
+            text if text.contains("-----BEGIN ") => Pem::Text(text),
+            path => Pem::File(path.as_ref()),
+        }
+    }
+}
+
+settings! {
+    /// The WebSocket that client SDKs connect to.
+    pub struct Websocket {
+        /// Serves no WebSocket.
+        restart disabled: bool = false;
+        /// Its path.
+        restart handler_prefix: String = "/connection/websocket".into();
+        /// The longest message that a client may send, in bytes, after decompression. Longer ones close with 1009.
+        reload message_size_limit: usize = 65_536, 1024..=64 << 20;
+        /// Offers permessage-deflate. It costs memory and time for each connection, and pays where text is long and
+        /// lines are slow.
+        reload compression: bool = false;
+        /// Messages of fewer bytes go out as they are: they would hardly get shorter.
+        reload compression_min_size: usize = 128, 0..=1 << 20;
+        /// How hard to compress, from 1 (fast) to 9 (small).
+        reload compression_level: u32 = 1, 1..=9;
+    }
+}
+
+settings! {
+    /// The HTTP API, by which backends publish.
+    pub struct HttpApi {
+        /// Serves no HTTP API.
+        restart disabled: bool = false;
+        /// Its path.
+        restart handler_prefix: String = "/api".into();
+        /// The key that requests show in `X-API-Key`, or in `Authorization: apikey KEY`.
+        reload key: Secret = Secret::default();
+        /// Further keys that are as good, so that a key can be replaced without a moment in which none works.
+        reload keys: Vec<Secret> = Vec::new();
+        /// Asks for no key: whoever reaches the port may publish and disconnect.
+        restart insecure: bool = false;
+    }
+}
+
+settings! {
+    /// The dashboard.
+    pub struct Admin {
+        /// Serves the dashboard.
+        restart enabled: bool = false;
+        /// Its path.
+        restart handler_prefix: String = "/admin".into();
+        /// The password to log in with.
+        reload password: Secret = Secret::default();
+        /// What signs the cookie of those who have logged in. Without one a new one is made at each start, and
+        /// everybody logs in again.
+        reload secret: Secret = Secret::default();
+        /// Asks for no password.
+        restart insecure: bool = false;
+    }
+}
+
+settings! {
+    /// Metrics for Prometheus.
+    pub struct Prometheus {
+        /// Serves metrics.
+        restart enabled: bool = false;
+        /// Their path.
+        restart handler_prefix: String = "/metrics".into();
+    }
+}
+
+settings! {
+    /// For load balancers: whether the server lives, and takes connections.
+    pub struct Health {
+        /// Serves health checks.
+        restart enabled: bool = false;
+        /// Their path.
+        restart handler_prefix: String = "/health".into();
+    }
+}
+
+choices! {
+    /// What is worth a line in the log.
+    pub enum LogLevel = "`\"none\"`, `\"error\"`, `\"warn\"`, `\"info\"`, `\"debug\"` or `\"trace\"`" {
+        /// Nothing.
+        None = "none",
+        /// What broke.
+        Error = "error",
+        /// What looks wrong.
+        Warn = "warn",
+        /// What an operator wants to know.
+        #[default]
+        Info = "info",
+        /// What helps to find a fault.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+
+    /// How a line of the log is written.
+    pub enum LogFormat = "`\"text\"` or `\"json\"`" {
+        /// For people.
+        #[default]
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+
+    /// When a publication is on the disk.
+    pub enum Fsync = "`\"always\"`, `\"interval\"` or `\"never\"`" {
+        /// Before it is delivered: it survives any crash.
+        Always = "always",
+        /// After `data.fsync_interval` at the latest: a power cut costs so much, a crash of the process nothing.
+        #[default]
+        Interval = "interval",
+        /// When the system writes it.
+        Never = "never",
+    }
+}
+
+settings! {
+    /// The log, which goes to standard error.
+    pub struct Log {
+        /// What is worth a line.
+        reload level: LogLevel = LogLevel::Info;
+        /// Lines for people (`"text"`) or for programs (`"json"`).
+        restart format: LogFormat = LogFormat::Text;
+    }
+}
+
+settings! {
+    /// What is kept on disk.
+    pub struct Data {
+        /// The directory in which histories are kept, so that they survive a restart. Empty: they are kept in memory.
+        restart dir: Option<PathBuf> = None;
+        /// When a publication is on the disk. `"always"`: before it is delivered. `"interval"`: after
+        /// `data.fsync_interval` at the latest. `"never"`: when the system writes it.
+        restart fsync: Fsync = Fsync::Interval;
+        /// The longest that a publication is not on the disk, with `data.fsync = "interval"`.
+        restart fsync_interval: Duration = Duration::from_secs(1), Duration::from_millis(10)..=Duration::from_secs(60);
+    }
+}
+
+settings! {
+    /// This process.
+    pub struct ThisNode {
+        /// A name for people, in metrics and on the dashboard. Empty: the name of the host and the port.
+        restart name: String = String::new();
+        /// How many threads share the channels and the sessions. 0: one for each core.
+        restart shards: usize = 0, 0..=1024;
+    }
+}
+
+settings! {
+    /// The end.
+    pub struct Shutdown {
+        /// How long connections are given to go, and requests to be answered, after the signal to end. Clients are
+        /// told one after another over most of it, so that they do not all come back at once.
+        reload timeout: Duration = Duration::from_secs(30), Duration::ZERO..=HOUR;
+    }
+}
