@@ -11,7 +11,7 @@ use trunkline::handshake::{
 };
 use trunkline::limits::Settings;
 use trunkline::tls::{ClientTls, rustls};
-use trunkline::{ConnectError, Connector, Fault, InvalidProxy, Proxy, Role, Stage};
+use trunkline::{ConnectError, Connector, Error, Fault, InvalidProxy, Proxy, Role, Stage};
 
 use crate::args::Dial;
 use crate::exit::{Exit, Failure, chain};
@@ -146,6 +146,16 @@ pub(crate) fn failure(error: &ConnectError) -> Failure {
         text.push_str(&details(response));
     }
     Failure::new(exit, text)
+}
+
+/// What it means that a connection broke.
+pub(crate) fn broken(error: &Error) -> Failure {
+    let exit = match error {
+        Error::Protocol(_) => Exit::Protocol,
+        Error::Timeout(_) => Exit::Timeout,
+        _ => Exit::Lost,
+    };
+    Failure::new(exit, chain(error))
 }
 
 fn exit(error: &ConnectError) -> Exit {

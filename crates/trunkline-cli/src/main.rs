@@ -9,6 +9,7 @@ mod exit;
 mod generate;
 mod output;
 mod page;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;

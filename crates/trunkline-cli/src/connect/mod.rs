@@ -19,6 +19,7 @@ use trunkline::deflate::DeflateConfig;
 use crate::args::{Binary, Connect, Input};
 use crate::dial;
 use crate::exit::{Exit, Failure};
+use crate::signals;
 use crate::terminal::Colour;
 use console::Console;
 use outbox::Outbox;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Connect) -> Result<Exit, Failure> {
 
 async fn connect(args: &Connect) -> Result<Exit, Failure> {
     let (interrupt, mut interrupted) = mpsc::unbounded_channel();
-    on_signals(&interrupt)?;
+    signals::listen(&interrupt)?;
     let compression = args.compression.then(DeflateConfig::default);
     let connector = dial::connector(&args.url, &args.dial, compression)?;
     let timing = Timing::start();
@@ -101,23 +102,4 @@ async fn greet(args: &Connect, ws: &WebSocket, screen: &Screen, outbox: &Outbox)
         text.push_str(" (/help tells what there is, Ctrl-D closes)");
     }
     screen.note(Colour::Green, &text).await;
-}
-
-/// Ctrl-C, and what else asks a process to end.
-fn on_signals(interrupt: &mpsc::UnboundedSender<()>) -> Result<(), Failure> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())
-            .map_err(|error| Failure::failed("cannot hear signals", error))?;
-        let interrupt = interrupt.clone();
-        tokio::spawn(async move {
-            while terminated.recv().await.is_some() && interrupt.send(()).is_ok() {}
-        });
-    }
-    let interrupt = interrupt.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() && interrupt.send(()).is_ok() {}
-    });
-    Ok(())
 }

@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::screen::{Gone, Screen};
 use super::timing::{self, Timing};
 use crate::args::{Connect, Wait};
+use crate::dial;
 use crate::exit::{Exit, Failure, chain};
 use crate::output::time;
 use crate::terminal::Colour;
@@ -352,7 +353,7 @@ impl<'a> Session<'a> {
     async fn judge(&self, received: Received) -> Result<Exit, Failure> {
         match received {
             Received::Closed(info) => self.judge_close(info).await,
-            Received::Broken(error) => Err(broken(&error)),
+            Received::Broken(error) => Err(dial::broken(&error)),
             Received::Enough | Received::Unread => Ok(Exit::Clean),
         }
     }
@@ -387,13 +388,4 @@ fn sent(error: &SendError) -> Sent {
         _ if error.is_closed() => Sent::Over,
         _ => Sent::Failed(Failure::new(Exit::Failed, chain(error))),
     }
-}
-
-fn broken(error: &Error) -> Failure {
-    let exit = match error {
-        Error::Protocol(_) => Exit::Protocol,
-        Error::Timeout(_) => Exit::Timeout,
-        _ => Exit::Lost,
-    };
-    Failure::new(exit, chain(error))
 }
