@@ -136,6 +136,16 @@ fn exit_2_wrong_flags_and_urls() {
     }
 }
 
+/// An alias says what is usual, whoever uses it what is not.
+#[test]
+fn the_last_of_the_same_flag_counts() {
+    let echo = Echo::start(&[]);
+    let args = ["--count", "1", "--wait", "0s", "--count", "2", "--wait", "10s"];
+    let output = connect(&echo.url, &args, b"one\ntwo\n");
+    assert_exit(&output, 0);
+    assert_eq!(stdout(&output), "one\ntwo\n");
+}
+
 #[test]
 fn exit_3_nobody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

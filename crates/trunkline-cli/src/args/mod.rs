@@ -18,6 +18,8 @@ pub(crate) use echo::Echo;
 /// WebSockets, from the wire to the crowd.
 #[derive(Parser, Debug)]
 #[command(name = "trunkline", version, about, arg_required_else_help = true, after_long_help = EXAMPLES)]
+// The last of the same flag counts, so that what an alias says can be changed behind it.
+#[command(args_override_self = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
