@@ -85,6 +85,18 @@ pub(crate) fn without_credentials(url: &str) -> String {
     }
 }
 
+/// What a step on the way to a connection is called.
+pub(crate) fn step_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "name",
+        Stage::Tcp => "TCP",
+        Stage::Proxy => "proxy",
+        Stage::Tls => "TLS",
+        Stage::Handshake => "handshake",
+        _ => "step",
+    }
+}
+
 /// Finds what is wrong with the request before anything is dialled.
 fn check(url: &str, config: &ClientConfig) -> Result<(), Failure> {
     // Those of Unix sockets are read in another way.

@@ -1,6 +1,7 @@
 //! The command `trunkline`: parses, runs, and turns the result into an exit code.
 
 mod args;
+mod bench;
 mod check;
 mod connect;
 mod dial;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let ended = match Args::parse().command {
         Command::Connect(args) => connect::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Echo(args) => echo::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

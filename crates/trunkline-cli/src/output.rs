@@ -36,6 +36,34 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
+/// A number with its thousands set apart: `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes with three digits that count: `64 B`, `7.90 MB`.
+pub(crate) fn bytes(bytes: f64) -> String {
+    match bytes {
+        ..999.5 => format!("{bytes:.0} B"),
+        ..999.5e3 => three_digits(bytes / 1e3, "kB"),
+        ..999.5e6 => three_digits(bytes / 1e6, "MB"),
+        _ => three_digits(bytes / 1e9, "GB"),
+    }
+}
+
+/// `1 message`, `2 messages`.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 fn three_digits(value: f64, unit: &str) -> String {
     match value {
         ..9.995 => format!("{value:.2} {unit}"),
@@ -61,6 +89,33 @@ mod tests {
             (600_000_000_000, "600 s"),
         ] {
             assert_eq!(time(Duration::from_nanos(nanos)), shown);
+        }
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, shown) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(count(number), shown);
+        }
+        assert_eq!(
+            (&*plural(1, "message"), &*plural(2000, "message")),
+            ("1 message", "2,000 messages")
+        );
+    }
+
+    #[test]
+    fn bytes_have_three_digits_that_count() {
+        for (number, shown) in [
+            (0.0, "0 B"),
+            (999.0, "999 B"),
+            (1000.0, "1.00 kB"),
+            (7_901_234.0, "7.90 MB"),
+            (999_600.0, "1.00 MB"),
+            (12e9, "12.0 GB"),
+        ] {
+            assert_eq!(bytes(number), shown);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every command and flag, its help and its default: a file for each command.
 
+mod bench;
 mod check;
 mod connect;
 mod dial;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use bench::Bench;
 pub(crate) use check::Check;
 pub(crate) use connect::{Binary, Connect, Input, Wait};
 pub(crate) use dial::Dial;
@@ -38,6 +40,7 @@ Start here:
 pub(crate) enum Command {
     Connect(Box<Connect>),
     Check(Box<Check>),
+    Bench(Box<Bench>),
     Echo(Echo),
     Completions(Completions),
     Man(Man),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use trunkline::Stage;
 
+use crate::dial::step_name;
 use crate::output::time;
 
 /// When what happened.
@@ -28,7 +29,7 @@ impl Timing {
     pub(super) fn steps(&self) -> Vec<String> {
         let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let total: Duration = steps.iter().map(|(_, took)| *took).sum();
-        let named = steps.iter().map(|(stage, took)| line(name(*stage), *took));
+        let named = steps.iter().map(|(stage, took)| line(step_name(*stage), *took));
         named.chain([line("connected", total)]).collect()
     }
 
@@ -40,15 +41,4 @@ impl Timing {
 
 pub(super) fn line(step: &str, took: Duration) -> String {
     format!("{step:<15}{:>9}", time(took))
-}
-
-fn name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Resolve => "name",
-        Stage::Tcp => "TCP",
-        Stage::Proxy => "proxy",
-        Stage::Tls => "TLS",
-        Stage::Handshake => "handshake",
-        _ => "step",
-    }
 }
