@@ -81,7 +81,14 @@ pub fn server<F>(serve: F) -> String
 where
     F: Fn(TcpStream) + Send + Sync + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    server_on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+}
+
+/// The same on a listener of its own kind.
+pub fn server_on<F>(listener: TcpListener, serve: F) -> String
+where
+    F: Fn(TcpStream) + Send + Sync + 'static,
+{
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let serve = Arc::new(serve);
     thread::spawn(move || {
@@ -98,7 +105,15 @@ pub fn websocket_server<F>(serve: F) -> String
 where
     F: Fn(TcpStream) + Send + Sync + 'static,
 {
-    server(move |mut tcp| {
+    websocket_server_on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+}
+
+/// The same on a listener of its own kind.
+pub fn websocket_server_on<F>(listener: TcpListener, serve: F) -> String
+where
+    F: Fn(TcpStream) + Send + Sync + 'static,
+{
+    server_on(listener, move |mut tcp| {
         let request = read_head(&mut tcp);
         tcp.write_all(&response_to(&request)).unwrap();
         serve(tcp);
@@ -133,10 +148,16 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match u8::try_from(len) {
         Ok(short @ 0..=125) => frame.push(short),
-        _ => {
-            frame.push(126);
-            frame.extend(u16::try_from(len).unwrap().to_be_bytes());
-        }
+        _ => match u16::try_from(len) {
+            Ok(len) => {
+                frame.push(126);
+                frame.extend(len.to_be_bytes());
+            }
+            Err(_) => {
+                frame.push(127);
+                frame.extend((len as u64).to_be_bytes());
+            }
+        },
     }
     frame.extend(payload);
     frame
@@ -157,7 +178,11 @@ pub fn read_frame(tcp: &mut impl Read) -> Option<(u8, Vec<u8>)> {
             tcp.read_exact(&mut len).ok()?;
             usize::from(u16::from_be_bytes(len))
         }
-        127 => panic!("no test sends as much"),
+        127 => {
+            let mut len = [0; 8];
+            tcp.read_exact(&mut len).ok()?;
+            usize::try_from(u64::from_be_bytes(len)).unwrap()
+        }
         len => usize::from(len),
     };
     let mut key = [0; 4];
