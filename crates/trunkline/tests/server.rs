@@ -274,3 +274,21 @@ async fn binding_a_taken_address_fails() {
     let (_server, address) = bind().await;
     assert_eq!(Server::bind(address).await.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
 }
+
+/// After a restart all clients come at once. None of them has to try again, as one does that finds the
+/// queue of the listener full.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn clients_may_come_all_at_once() {
+    let (_server, address) = bind().await;
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let count = allowed.trim().parse::<usize>().unwrap().min(500);
+    let mut clients = Vec::new();
+    let connecting = async {
+        while clients.len() < count {
+            clients.push(tokio::net::TcpStream::connect(address).await.unwrap());
+        }
+    };
+    let connected = tokio::time::timeout(std::time::Duration::from_secs(20), connecting).await;
+    assert!(connected.is_ok(), "{} of {count} clients came in", clients.len());
+}

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
 use trunkline_proto::Limit;
 
 use super::acceptor::Acceptor;
@@ -31,6 +31,11 @@ const CONNECTIONS: usize = 10_000;
 /// Connections from one address. Offices and mobile networks put hundreds of people behind one; a
 /// tenth of all, so that no single address can lock the others out.
 const CONNECTIONS_PER_ADDRESS: usize = 1000;
+
+/// Connections that may wait to be accepted. After a restart all clients come at once, and who finds no
+/// place waits a second before it tries again. As many as Linux allows unless it is told otherwise; tokio
+/// asks for 128 of them.
+const BACKLOG: u32 = 4096;
 
 /// A server that listens, and runs a handler for each connection in a task of its own.
 ///
@@ -90,7 +95,15 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future frees the address.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(address).await?))
+        let mut refused = None;
+        for address in lookup_host(address).await? {
+            match listen(address) {
+                Ok(listener) => return Ok(Self::new(listener)),
+                Err(error) => refused = Some(error),
+            }
+        }
+        let no_address = || io::Error::new(io::ErrorKind::InvalidInput, "there is no such address");
+        Err(refused.unwrap_or_else(no_address))
     }
 
     /// Listens where `listener` does: a `TcpListener` or a `UnixListener` of tokio's.
@@ -224,6 +237,19 @@ impl Server {
         drop(self.handle);
         Serving::new(self.listeners, self.config, seats, self.handled, handler).run().await
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that is restarted does not have to wait until the connections of the one before are
+    // forgotten. On Windows this would let two processes have the same address.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// What a [`Server`] listens on: made of a `TcpListener` or a `UnixListener` of tokio's.
