@@ -33,7 +33,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 async fn bind() -> (Server, SocketAddr) {
     let server = Server::bind("127.0.0.1:0").await.unwrap();
-    let address = server.local_addrs().next().unwrap();
+    let address = server.local_addr().unwrap();
     (server, address)
 }
 

@@ -20,6 +20,7 @@ async fn one_server_listens_on_several_addresses() {
     let (server, first_address) = bind().await;
     let server = server.with_listener(second);
     assert_eq!(server.local_addrs().collect::<Vec<_>>(), [first_address, second_address]);
+    assert_eq!(server.local_addr().unwrap(), first_address);
     let (handle, serving) = serve_echo(server);
     for address in [first_address, second_address] {
         let mut ws = connect(address).await;
@@ -40,6 +41,7 @@ async fn a_server_listens_on_a_unix_socket() {
     let path = folder.join("server.sock");
     let server = Server::new(tokio::net::UnixListener::bind(&path).unwrap());
     assert_eq!(server.local_addrs().next(), None);
+    assert!(server.local_addr().unwrap_err().to_string().contains("Unix sockets alone"));
     // Nobody there has an address to be counted by.
     let server = server.with_connections_per_address(Limit::at_most(0));
     tokio::spawn(server.serve(|mut ws: WebSocket, accepted: Accepted| async move {

@@ -164,7 +164,17 @@ impl Server {
         self
     }
 
-    /// The TCP addresses that it listens on.
+    /// The TCP address that it listens on, the first if there are several: with the port that the system
+    /// has chosen, where it was bound to port 0.
+    ///
+    /// # Errors
+    /// If it listens on Unix sockets alone.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let none = "the server listens on Unix sockets alone, which have no such address";
+        self.local_addrs().next().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, none))
+    }
+
+    /// All TCP addresses that it listens on.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listeners.iter().filter_map(Listener::local_addr)
     }

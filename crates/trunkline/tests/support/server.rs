@@ -22,7 +22,7 @@ pub async fn listener() -> (Listener, SocketAddr) {
 /// A server on a free port.
 pub async fn bind() -> (Server, SocketAddr) {
     let server = Server::bind("127.0.0.1:0").await.unwrap();
-    let address = server.local_addrs().next().unwrap();
+    let address = server.local_addr().unwrap();
     (server, address)
 }
 
