@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
 const pages = [
+  "dashboard",
   "demos/chat",
   "demos/game",
-  "demos/notifications",
   "demos/market",
+  "demos/notifications",
   "demos/whiteboard",
 ];
 

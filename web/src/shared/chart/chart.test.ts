@@ -48,6 +48,12 @@ test("an axis has air, and one from zero ends at a round number", () => {
   expect(flat.high).toBeGreaterThan(50);
 });
 
+test("bytes are round in powers of 1024", () => {
+  expect(ticks(0, 64 * 1024, 4, "bytes")).toEqual([0, 20, 40, 60].map((kb) => kb * 1024));
+  expect(ticks(0, 500, 4, "bytes")).toEqual([0, 100, 200, 300, 400, 500]);
+  expect(axis(0, 63 * 1024 ** 2, true, "bytes").high).toBe(80 * 1024 ** 2);
+});
+
 test("times are full seconds, not too many", () => {
   expect(timeTicks(1_500, 10_500, 5)).toEqual([2_000, 4_000, 6_000, 8_000, 10_000]);
   expect(timeTicks(0, 300_000, 5)).toEqual([0, 60_000, 120_000, 180_000, 240_000, 300_000]);

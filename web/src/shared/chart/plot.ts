@@ -1,5 +1,5 @@
 import { color, faint } from "../palette";
-import { axis, place, ticks, timeTicks } from "./scale";
+import { axis, place, ticks, timeTicks, type Units } from "./scale";
 import type { Series } from "./series";
 
 export interface Line {
@@ -15,6 +15,7 @@ export interface Look {
   readonly to: number;
   readonly format: (value: number) => string;
   readonly fromZero: boolean;
+  readonly units?: Units;
   /** Times are written below; not on small charts. */
   readonly times: boolean;
   /** Where the pointer is, in pixels from the left. */
@@ -46,7 +47,7 @@ export class Plot {
     const range = this.#glide(lines, look);
     context.font = FONT;
     context.textBaseline = "middle";
-    const marks = range ? ticks(range.low, range.high, Math.max(2, bottom / 48)) : [];
+    const marks = range ? ticks(range.low, range.high, Math.max(2, bottom / 48), look.units) : [];
     const labels = marks.map((mark) => look.format(mark));
     const right =
       width - 8 - Math.max(24, ...labels.map((text) => context.measureText(text).width));
@@ -93,7 +94,7 @@ export class Plot {
       high = Math.max(high, range.high);
     }
     if (low > high) return (this.#range = null);
-    const goal = axis(low, high, look.fromZero);
+    const goal = axis(low, high, look.fromZero, look.units);
     const now = this.#range;
     if (!now) return (this.#range = goal);
     const ease = (from: number, to: number) => from + (to - from) * 0.18;
