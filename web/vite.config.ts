@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
 const pages = [
+  ".",
   "dashboard",
   "demos/chat",
   "demos/game",

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Two tabs for each demo in Chromium, and the dashboard; the server is killed with -9 in the middle.
+# CENTRIFUGO=path/to/centrifugo runs the same pages against Centrifugo instead, with Redis.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+need npm npm
+need chromium chromium
+# Reactions are emoji, and a picture of a chat should show them.
+if ! fc-list 2> /dev/null | grep -qi emoji; then
+    apt-get -q update >&2 && DEBIAN_FRONTEND=noninteractive apt-get -q -y install fonts-noto-color-emoji >&2
+fi
+[ -z "${CENTRIFUGO:-}" ] || need redis-server redis-server
+
+(cd web && npm ci --no-audit --no-fund && npm run --silent build)
+[ -n "${CENTRIFUGO:-}" ] || cargo build --locked -p trunkline-cli
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+status=0
+(cd web && npm run --silent test:browsers -- --reporter=default --reporter=json --outputFile.json="$report") || status=$?
+node -e 'const r = JSON.parse(require("fs").readFileSync(process.argv[1]));
+    console.log(`${r.numPassedTests} passed, ${r.numFailedTests} failed`)' "$report"
+exit "$status"
