@@ -22,6 +22,14 @@ pub struct SessionId {
     pub(crate) generation: u32,
 }
 
+impl SessionId {
+    /// A small number that no other session of the hub has at the same time: where in a table to keep
+    /// what belongs to it.
+    pub const fn index(self) -> usize {
+        self.slot as usize
+    }
+}
+
 /// How far a session has come.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {

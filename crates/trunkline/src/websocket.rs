@@ -254,6 +254,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         MessageWriter::begin(Access::Owned(&mut self.driver), kind)
     }
 
+    /// Whether [`try_feed`](Self::try_feed) has room for another message: less waits to be written than
+    /// [`Limits::send_high_water_bytes`](trunkline_proto::limits::Limits::send_high_water_bytes). For
+    /// whoever keeps a queue of its own, and takes from it no more than the connection does.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        !self.driver.connection().is_above_high_water()
+    }
+
+    /// Queues a message as [`feed`](Self::feed) does, but does not wait for room.
+    ///
+    /// ```
+    /// # fn run(ws: &mut trunkline::WebSocket, outbox: &mut Vec<String>) -> Result<(), trunkline::SendError> {
+    /// while ws.has_room() && let Some(message) = outbox.pop() {
+    ///     ws.try_feed(message)?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Why it was not queued, with the message; [`SendErrorKind::Refused`](crate::SendErrorKind::Refused) with
+    /// [`QueueErrorKind::Full`] if there is no room.
+    #[inline]
+    pub fn try_feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        self.driver.before_queue();
+        let queued = self.driver.connection_mut().queue(message);
+        queued.map_err(|error| SendError::refused(error.kind(), owned(error.into_outgoing())))
+    }
+
     /// Waits until the transport has taken everything that is queued.
     ///
     /// # Errors

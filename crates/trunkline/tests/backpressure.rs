@@ -186,3 +186,31 @@ async fn feed_all_waits_above_the_high_water_mark_and_loses_nothing() {
     let (received, ()) = tokio::join!(count, feed);
     assert_eq!(received, messages);
 }
+
+/// A queue of the caller's own is emptied as far as the connection takes it, without waiting.
+#[tokio::test]
+async fn try_feed_gives_the_message_back_when_there_is_no_room() {
+    let (client, server) = tokio::io::duplex(1024);
+    let (client, server) =
+        tokio::join!(trunkline::connect_over("ws://localhost/", client), trunkline::accept(server));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let chunk = "x".repeat(16 << 10);
+    let mut fed = 0;
+    while server.has_room() {
+        server.try_feed(chunk.clone()).unwrap();
+        fed += 1;
+    }
+    let refused = server.try_feed(chunk.clone()).unwrap_err();
+    assert!(!refused.is_closed());
+    assert_eq!(refused.into_message().and_then(|it| it.as_text().map(str::len)), Some(chunk.len()));
+    let (flushed, received) = tokio::join!(server.flush(), async {
+        let mut received = 0;
+        while received < fed {
+            received += usize::from(client.recv().await.unwrap().is_some());
+        }
+        received
+    });
+    flushed.unwrap();
+    assert_eq!(received, fed);
+    assert!(server.has_room());
+}

@@ -141,8 +141,15 @@ impl ServerTls {
         self.set(Now { identity: None, config });
     }
 
-    /// Does the handshake on a stream that has been accepted.
-    pub(crate) async fn accept(&self, stream: Transport) -> io::Result<Transport> {
+    /// Does the handshake on a stream that has been accepted, for servers that listen by themselves. It has
+    /// no deadline of its own.
+    ///
+    /// # Errors
+    /// Why there is no TLS connection.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream.
+    pub async fn accept(&self, stream: Transport) -> io::Result<Transport> {
         let tls = TlsAcceptor::from(self.now().config).accept(stream).await?;
         Ok(TlsStream::Server(tls).into())
     }
