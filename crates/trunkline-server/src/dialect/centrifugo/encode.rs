@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::fmt;
 
-use bytes::Bytes;
+use trunkline::{Message, Prepared};
 use trunkline_hub::{Disconnect, Entry, Push, Reply, SharedPush};
 
 use crate::dialect::protobuf::{close, open};
@@ -35,16 +35,16 @@ impl std::error::Error for Inappropriate {}
 /// where the hub keeps what it does not understand, `E` of [`SharedPush`].
 #[derive(Debug, Default)]
 pub struct Encoded {
-    json: OnceCell<Result<Bytes, Inappropriate>>,
-    protobuf: OnceCell<Bytes>,
+    json: OnceCell<Result<Prepared, Inappropriate>>,
+    protobuf: OnceCell<Prepared>,
 }
 
 impl Encoded {
-    /// The bytes of `shared`, which are a whole frame by themselves, too.
+    /// The WebSocket message that says `shared`, with its frame.
     ///
     /// # Errors
-    /// If they are to be JSON and a payload is not.
-    pub fn of(shared: &SharedPush<Self>, encoding: Encoding) -> Result<&Bytes, Inappropriate> {
+    /// If it is to be JSON and a payload is not.
+    pub fn of(shared: &SharedPush<Self>, encoding: Encoding) -> Result<&Prepared, Inappropriate> {
         let SharedPush { push, encoded } = shared;
         match encoding {
             Encoding::Json => {
@@ -58,16 +58,16 @@ impl Encoded {
 /// Room for what stands around a payload, so that the buffer of a push does not grow step by step.
 const AROUND_PAYLOAD: usize = 128;
 
-fn push_as_json(push: &Push) -> Result<Bytes, Inappropriate> {
+fn push_as_json(push: &Push) -> Result<Prepared, Inappropriate> {
     let mut out = Vec::with_capacity(AROUND_PAYLOAD + payload_len(push));
     append_json(&mut out, |target| reply::push(target, push))?;
-    Ok(out.into())
+    Ok(Prepared::new(Encoding::Json.message(out)?))
 }
 
-fn push_as_protobuf(push: &Push) -> Bytes {
+fn push_as_protobuf(push: &Push) -> Prepared {
     let mut out = Vec::with_capacity(AROUND_PAYLOAD + payload_len(push));
     append_protobuf(&mut out, |target| reply::push(target, push));
-    out.into()
+    Prepared::new(out)
 }
 
 fn payload_len(push: &Push) -> usize {
@@ -112,7 +112,9 @@ impl Encoding {
         }
         let appended = match entry {
             Entry::Reply(it) => self.append_reply(frame, it),
-            Entry::Push(it) => Encoded::of(it, self).map(|it| frame.extend_from_slice(it)),
+            Entry::Push(it) => {
+                Encoded::of(it, self).map(|it| frame.extend_from_slice(it.message().as_bytes()))
+            }
             Entry::Ping => {
                 frame.extend_from_slice(self.ping());
                 Ok(())
@@ -131,6 +133,17 @@ impl Encoding {
                 append_protobuf(frame, |target| reply::reply(target, it));
                 Ok(())
             }
+        }
+    }
+
+    /// The WebSocket message that `frame` is: text for JSON, binary for Protobuf.
+    ///
+    /// # Errors
+    /// If it is to be text and is not UTF-8, which no frame of ours is.
+    pub fn message(self, frame: Vec<u8>) -> Result<Message, Inappropriate> {
+        match self {
+            Self::Json => String::from_utf8(frame).map(Message::from).map_err(|_| Inappropriate),
+            Self::Protobuf => Ok(Message::from(frame)),
         }
     }
 
