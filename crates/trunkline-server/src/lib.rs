@@ -1,9 +1,34 @@
 //! The real-time server as a process: it listens, lets in, and drives hubs and sockets.
+//!
+//! ```text
+//!   listener ──socket──▶ door ──WebSocket──▶ peer ──commands──▶ hub ──requests──▶ broker
+//!                          │                 peer ◀──entries─── hub ◀─deliveries─ broker
+//!                          └──plain HTTP──▶ http ──asks──▶ node ──▶ shards
+//! ```
+//!
+//! A shard is one thread with a hub, a partition of the broker, and the sockets that were given to it.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout)]
 
+pub mod admission;
 pub mod auth;
 pub mod broker;
 pub mod config;
 pub mod dialect;
+
+mod door;
+mod error;
+mod http;
+mod listener;
+mod metrics;
+mod node;
+mod peer;
+mod reception;
+mod rewind;
+mod server;
+mod shard;
+
+pub use error::StartError;
+pub use node::Node;
+pub use server::Server;

@@ -43,7 +43,7 @@ fn without_any_source_all_is_as_the_hub_has_it() {
     let config = Sources::new().load().expect("defaults hold").config;
     assert_eq!(config, Config::default());
     assert_eq!(config.limits(), Limits::default());
-    assert_eq!(config.http_server.listen(), "0.0.0.0:8000".parse().expect("an address"));
+    assert_eq!(config.http_server.listen(), "127.0.0.1:8000".parse().expect("an address"));
     let without = options(&config.namespaces(), "news");
     let meta_ttl = Duration::from_secs(720 * 3600);
     assert_eq!(without.history.meta_ttl, meta_ttl);

@@ -137,6 +137,19 @@ settings! {
     }
 }
 
+impl Token {
+    /// Whether anything can be judged: without a key every token is refused.
+    pub fn has_key(&self) -> bool {
+        let texts = [
+            &self.rsa_public_key,
+            &self.ecdsa_public_key,
+            &self.ed25519_public_key,
+            &self.jwks_public_endpoint,
+        ];
+        !self.hmac_secret_key.is_empty() || texts.into_iter().any(|it| !it.is_empty())
+    }
+}
+
 /// The last second of the year 9999: what lies behind it was meant as milliseconds, or as nothing good.
 pub(crate) const NUMERIC_DATE_MAX: i64 = 253_402_300_799;
 

@@ -16,7 +16,7 @@ pub(super) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 settings! {
     /// Where the server listens.
     pub struct HttpServer {
-        /// The address to listen on. Empty: all interfaces (IPv4).
+        /// The address to listen on. Empty: 127.0.0.1, which nobody reaches from outside.
         restart address: Option<IpAddr> = None;
         /// The port to listen on. 0 takes a free one.
         restart port: u16 = 8000;
@@ -30,7 +30,7 @@ settings! {
 impl HttpServer {
     /// The address and port to listen on.
     pub fn listen(&self) -> SocketAddr {
-        SocketAddr::new(self.address.unwrap_or_else(|| Ipv4Addr::UNSPECIFIED.into()), self.port)
+        SocketAddr::new(self.address.unwrap_or_else(|| Ipv4Addr::LOCALHOST.into()), self.port)
     }
 }
 

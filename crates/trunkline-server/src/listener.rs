@@ -1,0 +1,80 @@
+//! Accepts sockets, and gives each to a shard. Nobody else accepts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use trunkline::handshake::Refusal;
+
+use crate::admission::{Admission, NoSeat, Seat};
+use crate::door;
+use crate::node::Node;
+use crate::reception::Reception;
+use crate::shard::now;
+
+/// How long nothing is accepted after the system would not let us, mostly because there is no file
+/// descriptor left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts for as long as it is polled.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    node: Node,
+    reception: Arc<Reception>,
+    admission: Admission,
+) {
+    let mut next = 0;
+    loop {
+        match listener.accept().await {
+            Ok((tcp, from)) => match admission.take(from.ip(), now().instant) {
+                Ok(seat) => {
+                    next = (next + 1) % node.shards();
+                    hand_over(&node, next, &reception, tcp, from, seat);
+                }
+                Err(why) => turn_away(&reception, &tcp, why),
+            },
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for the moment");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// From this thread's set of sockets into that of the shard.
+fn hand_over(
+    node: &Node,
+    shard: u16,
+    reception: &Arc<Reception>,
+    tcp: TcpStream,
+    from: SocketAddr,
+    seat: Seat,
+) {
+    let Ok(tcp) = tcp.into_std() else { return };
+    let reception = Arc::clone(reception);
+    node.spawn_on(shard, move |shard| async move {
+        if let Ok(tcp) = TcpStream::from_std(tcp) {
+            door::serve(shard, reception, tcp, from, seat).await;
+        }
+    });
+}
+
+/// Says that there is no room, if that takes one write: whoever comes by TLS would need a handshake.
+fn turn_away(reception: &Reception, tcp: &TcpStream, why: NoSeat) {
+    reception.metrics().refused(why);
+    if reception.tls().is_none() {
+        // A peer that is gone already, or takes no byte, hears nothing.
+        let _ = tcp.try_write(&Refusal::unavailable().encode());
+    }
+}
+
+/// Errors of a peer that was gone before it was accepted.
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
+}

@@ -1,0 +1,50 @@
+//! What is counted for the process as a whole; what belongs to channels and sessions is counted where they are.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::admission::NoSeat;
+
+/// Numbers that only grow. They are added to from all threads, and read when somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    /// WebSockets that were accepted.
+    pub(crate) accepted: AtomicU64,
+    /// Messages of clients, and the bytes in them.
+    pub(crate) messages_in: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    /// Tokens that were refused.
+    pub(crate) tokens_denied: AtomicU64,
+    /// Clients that were served by code that panicked.
+    pub(crate) panics: AtomicU64,
+    refused_full: AtomicU64,
+    refused_address: AtomicU64,
+    refused_rate: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn received(&self, bytes: usize) {
+        self.messages_in.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn panicked(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn denied(&self) {
+        self.tokens_denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self, why: NoSeat) {
+        let counter = match why {
+            NoSeat::Full => &self.refused_full,
+            NoSeat::AddressFull => &self.refused_address,
+            NoSeat::TooFast => &self.refused_rate,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

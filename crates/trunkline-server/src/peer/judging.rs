@@ -1,0 +1,132 @@
+//! What a client says, frame by frame, into commands of the hub; tokens are judged on the way.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline::Batch;
+use trunkline_hub::{ClientId, Command, CommandError, Disconnect, SubscribeRights};
+
+use super::Peer;
+use crate::auth::Refusal;
+use crate::dialect::centrifugo::{
+    Action, BadFrame, ConnectRequest, Incoming, Request, SubRefreshRequest, SubscribeRequest,
+    channel_name,
+};
+use crate::shard::now;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// Does what the client asks, in order. Tokens whose key is to be fetched first hold up this client
+    /// alone.
+    pub(super) async fn handle(&mut self, batch: &Batch) {
+        for message in batch.iter() {
+            let frame = message.as_bytes();
+            self.reception.metrics().received(frame.len());
+            for incoming in self.encoding.decode(frame) {
+                match incoming {
+                    Ok(incoming) => self.handle_request(incoming).await,
+                    Err(why) => {
+                        tracing::debug!(%why, "a client does not speak the protocol");
+                        return self.end_with(BadFrame::DISCONNECT);
+                    }
+                }
+                if self.ending().is_some() {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn handle_request(&self, incoming: Incoming<'_>) {
+        let Incoming { id, request } = incoming;
+        match request {
+            Request::Action(action @ Action::Send { .. }) => self.act(id, action),
+            // Whatever else has no id is taken for a pong.
+            Request::Pong => self.pong(),
+            _ if id == 0 => self.pong(),
+            Request::Action(action) => self.act(id, action),
+            Request::Connect(request) => self.connect(id, &request).await,
+            Request::Subscribe(request) => {
+                let command = self.subscribe(*request).await;
+                self.command(id, command);
+            }
+            Request::SubRefresh(request) => {
+                let command = self.sub_refresh(request).await;
+                self.command(id, command);
+            }
+            Request::Refresh { token } => {
+                let command = self.refresh(&token).await;
+                self.command(id, command);
+            }
+            Request::Ping => self.command(id, Err(Refusal::Error(CommandError::NotAvailable))),
+            Request::Unknown => self.end_with(Disconnect::BAD_REQUEST),
+        }
+    }
+
+    fn pong(&self) {
+        self.shard.with(|state| state.hub.handle_pong(self.session));
+    }
+
+    fn act(&self, id: u32, action: Action<'_>) {
+        self.command(id, action.into_command().map_err(Refusal::Error));
+    }
+
+    fn command(&self, id: u32, command: Result<Command, Refusal>) {
+        let (now, session) = (now(), self.session);
+        self.shard.with(|state| match command {
+            Ok(command) => state.hub.handle_command(now, session, id, command),
+            Err(Refusal::Error(error)) => state.hub.refuse(now, session, id, error),
+            Err(Refusal::Disconnect(disconnect)) => state.hub.end(session, disconnect),
+        });
+    }
+
+    async fn connect(&self, id: u32, request: &ConnectRequest<'_>) {
+        let session = self.session;
+        let judged = self.reception.judge_connect(request).await;
+        self.shard.with(|state| match judged {
+            Ok(connect) => state.hub.connect(now(), session, id, connect),
+            Err(Refusal::Error(error)) => state.hub.refuse_connect(session, id, error),
+            Err(Refusal::Disconnect(disconnect)) => state.hub.end(session, disconnect),
+        });
+    }
+
+    async fn subscribe(&self, request: SubscribeRequest<'_>) -> Result<Command, Refusal> {
+        if request.token.is_empty() {
+            return request.into_command(None).map_err(Refusal::Error);
+        }
+        let rights = self.rights(&request.token, &request.channel, false).await?;
+        request.into_command(Some(rights)).map_err(Refusal::Error)
+    }
+
+    async fn sub_refresh(&self, request: SubRefreshRequest<'_>) -> Result<Command, Refusal> {
+        let rights = self.rights(&request.token, &request.channel, true).await?;
+        request.into_command(rights).map_err(Refusal::Error)
+    }
+
+    async fn refresh(&self, token: &str) -> Result<Command, Refusal> {
+        let (user, _) = self.identity();
+        self.reception.judge_refresh(token, &user).await.map(Command::Refresh)
+    }
+
+    async fn rights(
+        &self,
+        token: &str,
+        channel: &str,
+        is_refresh: bool,
+    ) -> Result<SubscribeRights, Refusal> {
+        let channel = channel_name(channel).map_err(Refusal::Error)?;
+        let (user, client) = self.identity();
+        self.reception.judge_subscription(token, &channel, &user, client, is_refresh).await
+    }
+
+    /// Whose connection this is, as far as is known.
+    fn identity(&self) -> (Arc<str>, ClientId) {
+        self.shard.with(|state| {
+            let user = state.hub.user(self.session).map(Arc::clone).unwrap_or_default();
+            (user, state.hub.client(self.session).unwrap_or(ClientId::from_entropy(0)))
+        })
+    }
+
+    fn end_with(&self, disconnect: Disconnect) {
+        self.shard.with(|state| state.hub.end(self.session, disconnect));
+    }
+}

@@ -1,0 +1,203 @@
+//! The task of one socket: messages in, commands to the hub; entries of the outbox out, as frames.
+//!
+//! It waits for both at once. What the hub has for the client is put into the connection as long as
+//! that has room, and written by the same call that waits for what the client says; what has no room
+//! stays in the outbox of the session, where it is counted.
+
+mod judging;
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline::{Batch, CloseCode, SendError, WebSocket};
+use trunkline_hub::{Disconnect, Entry, SessionId};
+
+use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
+use crate::reception::Reception;
+use crate::shard::{Shard, now};
+
+/// Bytes of replies that are gathered into one message.
+const REPLIES_BYTES: usize = 16 << 10;
+
+/// Serves one client until its connection is gone.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    shard: Rc<Shard>,
+    reception: Arc<Reception>,
+    ws: WebSocket<S>,
+    encoding: Encoding,
+) {
+    let session = shard.with(|state| state.hub.open(now()));
+    let mut peer = Peer { shard, reception, ws, encoding, session, held: None };
+    peer.reception.metrics().accepted();
+    if unless_panicked(peer.serve()).await.is_none() {
+        peer.reception.metrics().panicked();
+        // The peer is told if the connection can still tell it anything.
+        let _ = peer.ws.close(CloseCode::INTERNAL_ERROR, "internal server error").await;
+    }
+    let Peer { shard, session, .. } = peer;
+    shard.with(|state| state.hub.close(session));
+    shard.turn(now(), None);
+}
+
+struct Peer<S> {
+    shard: Rc<Shard>,
+    reception: Arc<Reception>,
+    ws: WebSocket<S>,
+    encoding: Encoding,
+    session: SessionId,
+    /// An entry that was taken from the outbox and had no room.
+    held: Option<Entry<Encoded>>,
+}
+
+/// What a wait ended with.
+enum Step {
+    /// The client has said something.
+    Messages(Batch),
+    /// The hub wants the client to go.
+    End(Disconnect),
+    /// The connection is gone.
+    Gone,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    async fn serve(&mut self) {
+        // The hub's deadline for a `connect` has begun.
+        self.shard.turn(now(), Some(self.session));
+        loop {
+            match poll_fn(|cx| self.poll_step(cx)).await {
+                Step::Messages(batch) => {
+                    self.handle(&batch).await;
+                    self.shard.give_batch(batch);
+                    self.shard.turn(now(), Some(self.session));
+                }
+                Step::End(disconnect) => return self.end(&disconnect).await,
+                Step::Gone => return,
+            }
+        }
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        loop {
+            self.shard.wake_me(self.session, cx.waker());
+            let is_empty = match self.fill() {
+                Ok(is_empty) => is_empty,
+                Err(disconnect) => return Poll::Ready(Step::End(disconnect)),
+            };
+            if is_empty && let Some(disconnect) = self.ending() {
+                return Poll::Ready(Step::End(disconnect));
+            }
+            if let Poll::Ready(step) = self.poll_socket(cx) {
+                return Poll::Ready(step);
+            }
+            // What the socket took has made room for more.
+            if is_empty || !self.ws.has_room() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writes what is queued, and reads unless the client has more unanswered commands than it may.
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.shard.with(|state| state.hub.is_busy(self.session)) {
+            let flushed = pin!(self.ws.flush()).poll(cx);
+            return match flushed {
+                Poll::Ready(Err(_)) => Poll::Ready(Step::Gone),
+                _ => Poll::Pending,
+            };
+        }
+        let mut batch = self.shard.take_batch();
+        let received = pin!(self.ws.recv_many(&mut batch)).poll(cx);
+        match received {
+            Poll::Ready(Ok(messages)) if messages > 0 => Poll::Ready(Step::Messages(batch)),
+            Poll::Ready(_) => Poll::Ready(Step::Gone),
+            Poll::Pending => {
+                self.shard.give_batch(batch);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Moves entries from the outbox into the connection while that has room. Whether the outbox is
+    /// empty then.
+    fn fill(&mut self) -> Result<bool, Disconnect> {
+        let Self { shard, ws, encoding, session, held, .. } = self;
+        let mut replies = Vec::new();
+        shard.with(|state| {
+            while ws.has_room() {
+                let Some(entry) = held.take().or_else(|| state.hub.poll_entry(*session)) else {
+                    say(ws, *encoding, &mut replies)?;
+                    return Ok(true);
+                };
+                let Entry::Push(shared) = &entry else {
+                    encoding.append(&mut replies, &entry).map_err(inappropriate)?;
+                    if replies.len() >= REPLIES_BYTES {
+                        say(ws, *encoding, &mut replies)?;
+                    }
+                    continue;
+                };
+                if replies.is_empty() {
+                    let frame = Encoded::of(shared, *encoding).map_err(inappropriate)?;
+                    ws.try_feed(frame).map_err(write_error)?;
+                } else {
+                    // What was said before goes first, and may take the last room.
+                    say(ws, *encoding, &mut replies)?;
+                    *held = Some(entry);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    fn ending(&self) -> Option<Disconnect> {
+        self.shard.with(|state| state.hub.ending(self.session).cloned())
+    }
+
+    /// Closes the connection with the code and the reason that SDKs act upon.
+    async fn end(&mut self, disconnect: &Disconnect) {
+        // The session's subscriptions end now, not when the peer has answered.
+        self.shard.with(|state| state.hub.end(self.session, disconnect.clone()));
+        self.shard.turn(now(), Some(self.session));
+        if disconnect.code() == Disconnect::CLOSED.code() {
+            return;
+        }
+        let code = CloseCode::new(disconnect.code()).unwrap_or(CloseCode::INTERNAL_ERROR);
+        // A peer that does not answer is left after the close deadline.
+        let _ = self.ws.close(code, disconnect.reason()).await;
+    }
+}
+
+/// `None` if the future panicked: that ends one client, and nobody else.
+async fn unless_panicked<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
+}
+
+/// Queues the replies that were gathered, as one message.
+fn say<S: AsyncRead + AsyncWrite + Unpin>(
+    ws: &mut WebSocket<S>,
+    encoding: Encoding,
+    replies: &mut Vec<u8>,
+) -> Result<(), Disconnect> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let said = encoding.message(std::mem::take(replies)).map_err(inappropriate)?;
+    ws.try_feed(said).map_err(write_error)
+}
+
+fn inappropriate(_: Inappropriate) -> Disconnect {
+    Inappropriate::DISCONNECT
+}
+
+fn write_error(_: SendError) -> Disconnect {
+    Disconnect::WRITE_ERROR
+}

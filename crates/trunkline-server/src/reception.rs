@@ -1,0 +1,191 @@
+//! [`Reception`]: what every connection needs to know to be let in, whichever shard it is on.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use trunkline::deflate::DeflateConfig;
+use trunkline::handshake::{Refusal as HttpRefusal, ServerConfig, Subprotocols};
+use trunkline::limits::Settings as WebSocketSettings;
+use trunkline::tls::ServerTls;
+use trunkline::{Acceptor, Limit, Role};
+use trunkline_hub::{ChannelName, ClientId, Connect, Refreshed, Settings, SubscribeRights};
+
+use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
+use crate::config::{Config, Pem, Tls};
+use crate::dialect::centrifugo::{ConnectRequest, Encoding};
+use crate::error::StartError;
+use crate::http;
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::shard::now;
+
+/// What every connection needs to know to be let in.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    rules: RwLock<Arc<Rules>>,
+    tls: Option<ServerTls>,
+    pages: Router,
+    metrics: Arc<Metrics>,
+}
+
+/// What may change while the server runs.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) config: Config,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) acceptor: Acceptor,
+}
+
+impl Rules {
+    fn new(config: Config, authenticator: Authenticator) -> Result<Self, StartError> {
+        let acceptor = acceptor(&config)?;
+        Ok(Self { config, authenticator, acceptor })
+    }
+}
+
+impl Reception {
+    pub(crate) fn new(config: Config, node: Node) -> Result<Self, StartError> {
+        let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
+        let tls = tls(&config.http_server.tls)?;
+        let metrics = Arc::new(Metrics::default());
+        let pages = http::router(&config, node, Arc::clone(&metrics));
+        let rules = RwLock::new(Arc::new(Rules::new(config, authenticator)?));
+        Ok(Self { rules, tls, pages, metrics })
+    }
+
+    /// The rules as they are now.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn acceptor(&self) -> Acceptor {
+        self.rules().acceptor.clone()
+    }
+
+    pub(crate) fn tls(&self) -> Option<&ServerTls> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn pages(&self) -> Router {
+        self.pages.clone()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn hub_settings(&self) -> Settings {
+        let rules = self.rules();
+        Settings {
+            limits: Arc::new(rules.config.limits()),
+            namespaces: Arc::new(rules.config.namespaces()),
+            insecure: rules.config.client.insecure,
+        }
+    }
+
+    /// Whether a WebSocket lives at `path`.
+    pub(crate) fn judge_path(&self, path: &str) -> Result<(), HttpRefusal> {
+        let websocket = &self.rules().config.websocket;
+        if !websocket.disabled && path == websocket.handler_prefix {
+            return Ok(());
+        }
+        let body = format!("no WebSocket here; it is at {}\n", websocket.handler_prefix);
+        Err(HttpRefusal::new(404, body).unwrap_or_else(|_| HttpRefusal::unavailable()))
+    }
+
+    /// Who connects?
+    pub(crate) async fn judge_connect(
+        &self,
+        request: &ConnectRequest<'_>,
+    ) -> Result<Connect, Refusal> {
+        let recover = request.positions();
+        self.judge(|it, now| it.connect(&request.token, now))
+            .await
+            .map(|connect| Connect { recover, ..connect })
+            .map_err(|denied| self.refused(denied, denied.on_connect()))
+    }
+
+    /// May this connection live on?
+    pub(crate) async fn judge_refresh(
+        &self,
+        token: &str,
+        user: &str,
+    ) -> Result<Refreshed, Refusal> {
+        self.judge(|it, now| it.refresh(token, user, now))
+            .await
+            .map_err(|denied| self.refused(denied, denied.on_refresh()))
+    }
+
+    /// What does the token say about this subscription?
+    pub(crate) async fn judge_subscription(
+        &self,
+        token: &str,
+        channel: &ChannelName,
+        user: &str,
+        client: ClientId,
+        is_refresh: bool,
+    ) -> Result<SubscribeRights, Refusal> {
+        let subscriber = Subscriber { user, client };
+        self.judge(|it, now| it.subscribe(token, subscriber, channel, now)).await.map_err(
+            |denied| {
+                let refusal =
+                    if is_refresh { denied.on_sub_refresh() } else { denied.on_subscribe() };
+                self.refused(denied, refusal)
+            },
+        )
+    }
+
+    /// Asks once more if the key had to be fetched.
+    async fn judge<T>(
+        &self,
+        ask: impl Fn(&Authenticator, trunkline_hub::Now) -> Result<T, Denied>,
+    ) -> Result<T, Denied> {
+        let (rules, now) = (self.rules(), now());
+        match ask(&rules.authenticator, now) {
+            Err(Denied::KeysNeeded) => {
+                if let Err(error) = Box::pin(rules.authenticator.fetch_keys(now)).await {
+                    tracing::warn!(%error, "cannot fetch the keys of tokens");
+                }
+                ask(&rules.authenticator, now)
+            }
+            judged => judged,
+        }
+    }
+
+    fn refused(&self, denied: Denied, refusal: Refusal) -> Refusal {
+        self.metrics.denied();
+        tracing::info!(why = %denied, "a token was refused");
+        refusal
+    }
+}
+
+/// How WebSockets are accepted. Their own pings are off: the client protocol has its own, which SDKs
+/// measure by.
+fn acceptor(config: &Config) -> Result<Acceptor, StartError> {
+    let mut settings = WebSocketSettings::for_role(Role::Server);
+    settings.limits.message_bytes = Limit::at_most(config.websocket.message_size_limit);
+    settings.keepalive_interval = None;
+    let mut server = ServerConfig::default();
+    server.origin = config.origins().map_err(StartError::Origin)?;
+    server.subprotocols = Subprotocols::new(Encoding::SUBPROTOCOLS).expect("both are tokens");
+    server.deflate = config.websocket.compression.then(DeflateConfig::default);
+    Ok(Acceptor::new().with_config(server).with_settings(settings))
+}
+
+fn tls(settings: &Tls) -> Result<Option<ServerTls>, StartError> {
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let tls = match (Tls::pem(&settings.cert_pem), Tls::pem(&settings.key_pem)) {
+        (Pem::File(chain), Pem::File(key)) => ServerTls::from_files(chain, key),
+        (chain, key) => ServerTls::from_pem(pem(&chain)?, pem(&key)?),
+    };
+    tls.map(Some).map_err(StartError::Tls)
+}
+
+fn pem(pem: &Pem<'_>) -> Result<Vec<u8>, StartError> {
+    match pem {
+        Pem::File(path) => std::fs::read(path).map_err(StartError::Io),
+        Pem::Text(text) => Ok(text.as_bytes().to_vec()),
+    }
+}

@@ -1,0 +1,265 @@
+//! [`Shard`]: one thread with a hub, the partition of the broker whose channels live here, and the
+//! tasks of the sockets that were given to it.
+//!
+//! ```text
+//!   socket task ──commands──▶ hub ──requests──▶ partition here, or the inbox of another shard
+//!   socket task ◀──wake────── hub ◀─deliveries─ partition here, or our own inbox
+//! ```
+//!
+//! Everything here happens on one thread, so there is no lock. A [`turn`](Shard::turn) moves what hub
+//! and partition have for each other until neither has anything, and then wakes each socket task that
+//! has something to write, once: what a turn has gathered for a client goes out in one write.
+
+mod ask;
+mod inbox;
+mod links;
+mod timer;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use trunkline::Batch;
+use trunkline_hub::broker::{Answer, Delivery, Operation, Outcome, Request};
+use trunkline_hub::{CommandError, Hub, Now, SessionId};
+
+pub(crate) use inbox::{Message, Receiver, Sender, inbox};
+pub(crate) use links::Links;
+
+use crate::broker::{Broker, Caller, Outlet};
+use crate::dialect::centrifugo::Encoded;
+use ask::Asked;
+use timer::Timer;
+
+/// The partition's own caller: those who are no hub.
+const ASKER: Caller = Caller(u16::MAX);
+
+/// Messages that are taken from an inbox before what they bring about is written.
+const MESSAGES_PER_TURN: usize = 1024;
+
+/// One thread's share of the server.
+pub(crate) struct Shard {
+    index: u16,
+    links: Links,
+    timer: Timer,
+    batch: Cell<Option<Batch>>,
+    state: RefCell<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) hub: Hub<Encoded>,
+    pub(crate) broker: Box<dyn Broker>,
+    asked: Asked,
+    /// Who waits for a session to have something to write, by the session's index.
+    wakers: Vec<Option<Waker>>,
+    /// What the partition has for the hub beside it.
+    local: VecDeque<FromBroker>,
+}
+
+enum FromBroker {
+    Answer(Answer),
+    Delivery(Delivery),
+}
+
+impl Shard {
+    pub(crate) fn new(
+        index: u16,
+        links: Links,
+        hub: Hub<Encoded>,
+        broker: Box<dyn Broker>,
+    ) -> Rc<Self> {
+        let state = State {
+            hub,
+            broker,
+            asked: Asked::default(),
+            wakers: Vec::new(),
+            local: VecDeque::new(),
+        };
+        Rc::new(Self {
+            index,
+            links,
+            timer: Timer::default(),
+            batch: Cell::new(None),
+            state: RefCell::new(state),
+        })
+    }
+
+    /// Takes messages and minds the time for as long as the process lives.
+    pub(crate) async fn run(self: Rc<Self>, mut inbox: Receiver) {
+        let mut messages = Vec::new();
+        loop {
+            let taken = tokio::select! {
+                taken = inbox.recv_many(&mut messages, MESSAGES_PER_TURN) => taken,
+                () = self.timer.due() => {
+                    self.handle_timeout();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            let now = now();
+            for message in messages.drain(..) {
+                if matches!(message, Message::Stop) {
+                    return;
+                }
+                self.handle_message(now, message);
+            }
+            self.turn(now, None);
+        }
+    }
+
+    /// Lets `act` do something with the hub. To be followed by a [`turn`](Self::turn).
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        act(&mut self.state.borrow_mut())
+    }
+
+    /// Moves what hub and partition have for each other, and wakes those who have something to
+    /// write, but for the task of `myself`, which is at work.
+    pub(crate) fn turn(&self, now: Now, myself: Option<SessionId>) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        loop {
+            while let Some(request) = state.hub.poll_request() {
+                self.route(now, state, request);
+            }
+            let Some(from_broker) = state.local.pop_front() else { break };
+            match from_broker {
+                FromBroker::Answer(answer) => state.hub.handle_answer(now, answer),
+                FromBroker::Delivery(delivery) => state.hub.handle_delivery(now, delivery),
+            }
+        }
+        while let Some(session) = state.hub.poll_marked() {
+            if Some(session) == myself {
+                continue;
+            }
+            if let Some(waker) = state.wakers.get_mut(session.index()).and_then(Option::take) {
+                waker.wake();
+            }
+        }
+        let due = [state.hub.poll_timeout(), state.broker.poll_timeout()];
+        self.timer.arm(due.into_iter().flatten().min());
+    }
+
+    /// Room for messages, lent to the task that is at work.
+    pub(crate) fn take_batch(&self) -> Batch {
+        self.batch.take().unwrap_or_default()
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_batch(&self, batch: Batch) {
+        self.batch.set(Some(batch));
+    }
+
+    /// To be called before a task waits: wakes it when its session has something to write.
+    pub(crate) fn wake_me(&self, session: SessionId, waker: &Waker) {
+        let wakers = &mut self.state.borrow_mut().wakers;
+        if wakers.len() <= session.index() {
+            wakers.resize(session.index() + 1, None);
+        }
+        if let Some(place) = wakers.get_mut(session.index()) {
+            match place {
+                Some(known) if known.will_wake(waker) => {}
+                _ => *place = Some(waker.clone()),
+            }
+        }
+    }
+
+    fn handle_message(self: &Rc<Self>, now: Now, message: Message) {
+        match message {
+            Message::Stop => {}
+            Message::Run(act) => act(self, now),
+            Message::Spawn(spawn) => spawn(Rc::clone(self)),
+            Message::Request { from, request } => self.ask_broker(now, from, request),
+            Message::Answer(answer) => self.with(|it| it.hub.handle_answer(now, answer)),
+            Message::Delivery(delivery) => self.with(|it| it.hub.handle_delivery(now, delivery)),
+            Message::Ask { channel, operation, reply } => {
+                if self.is_refused(&operation) {
+                    let _ = reply.send(Outcome::Failed(CommandError::TooManyRequests));
+                    return;
+                }
+                let id = self.with(|it| it.asked.begin(reply));
+                self.ask_broker(now, ASKER, Request { id, channel, operation });
+            }
+            Message::WakeBroker => self.with(|state| {
+                let State { broker, local, asked, .. } = state;
+                broker.handle_wake(now, &mut Out { shard: self, local, asked });
+            }),
+        }
+    }
+
+    fn ask_broker(&self, now: Now, from: Caller, request: Request) {
+        self.with(|state| {
+            let State { broker, local, asked, .. } = state;
+            broker.handle_request(now, from, request, &mut Out { shard: self, local, asked });
+        });
+    }
+
+    fn route(&self, now: Now, state: &mut State, request: Request) {
+        if self.is_refused(&request.operation) {
+            let outcome = Outcome::Failed(CommandError::TooManyRequests);
+            state.local.push_back(FromBroker::Answer(Answer { id: request.id, outcome }));
+            return;
+        }
+        let home = self.links.home(&request.channel);
+        let me = Caller(self.index);
+        if home != self.index {
+            return self.links.send(home, Message::Request { from: me, request });
+        }
+        let State { broker, local, asked, .. } = state;
+        broker.handle_request(now, me, request, &mut Out { shard: self, local, asked });
+    }
+
+    /// While a shard does not keep up, nothing is published.
+    fn is_refused(&self, operation: &Operation) -> bool {
+        matches!(operation, Operation::Publish(_)) && self.links.is_congested()
+    }
+
+    fn handle_timeout(&self) {
+        let now = now();
+        self.with(|state| {
+            let State { hub, broker, local, asked, .. } = state;
+            hub.handle_timeout(now);
+            if broker.poll_timeout().is_some_and(|due| due <= now.instant) {
+                broker.handle_timeout(now, &mut Out { shard: self, local, asked });
+            }
+        });
+        self.turn(now, None);
+    }
+}
+
+/// Where the partition's words go.
+struct Out<'a> {
+    shard: &'a Shard,
+    local: &'a mut VecDeque<FromBroker>,
+    asked: &'a mut Asked,
+}
+
+impl Outlet for Out<'_> {
+    fn answer(&mut self, to: Caller, answer: Answer) {
+        if to == ASKER {
+            self.asked.settle(answer);
+        } else if to.0 == self.shard.index {
+            self.local.push_back(FromBroker::Answer(answer));
+        } else {
+            self.shard.links.send(to.0, Message::Answer(answer));
+        }
+    }
+
+    fn deliver(&mut self, to: Caller, delivery: Delivery) {
+        if to.0 == self.shard.index {
+            self.local.push_back(FromBroker::Delivery(delivery));
+        } else {
+            self.shard.links.send(to.0, Message::Delivery(delivery));
+        }
+    }
+}
+
+/// What the clocks show.
+pub(crate) fn now() -> Now {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+    Now { instant: Instant::now(), unix_ms }
+}

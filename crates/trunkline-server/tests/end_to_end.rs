@@ -1,0 +1,69 @@
+//! The whole server on a free port, spoken to over real sockets.
+
+mod support;
+
+use support::{Client, Running};
+
+#[tokio::test]
+async fn what_one_client_publishes_the_others_get() {
+    let server = Running::start(&[("client.insecure", "true")]).await;
+    let mut anna = Client::connect(&server).await;
+    let mut bert = Client::connect(&server).await;
+    for client in [&mut anna, &mut bert] {
+        client.say(r#"{"id":2,"subscribe":{"channel":"news"}}"#).await;
+        assert_eq!(client.hear().await, r#"{"id":2,"subscribe":{}}"#);
+    }
+    anna.say(r#"{"id":3,"publish":{"channel":"news","data":{"text":"hello"}}}"#).await;
+    let heard = bert.hear().await;
+    assert!(
+        heard.starts_with(r#"{"push":{"channel":"news","pub":{"data":{"text":"hello"}"#),
+        "{heard}"
+    );
+    let own = anna.hear().await;
+    assert_eq!(own, heard, "the publisher is a subscriber too");
+    assert_eq!(anna.hear().await, r#"{"id":3,"publish":{}}"#);
+}
+
+#[tokio::test]
+async fn channels_live_on_one_shard_and_reach_clients_on_all() {
+    let server = Running::start(&[("client.insecure", "true"), ("node.shards", "3")]).await;
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect(&server).await;
+        for name in ["a", "b", "c", "d"] {
+            client.say(&format!(r#"{{"id":2,"subscribe":{{"channel":"{name}"}}}}"#)).await;
+            assert_eq!(client.hear().await, r#"{"id":2,"subscribe":{}}"#);
+        }
+        clients.push(client);
+    }
+    for name in ["a", "b", "c", "d"] {
+        let publish = format!(r#"{{"id":3,"publish":{{"channel":"{name}","data":1}}}}"#);
+        clients[0].say(&publish).await;
+        for client in &mut clients[1..] {
+            let heard = client.hear().await;
+            assert!(heard.contains(&format!(r#""channel":"{name}""#)), "{heard}");
+        }
+        let own = [clients[0].hear().await, clients[0].hear().await];
+        assert!(own.iter().any(|it| it == r#"{"id":3,"publish":{}}"#), "{own:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_says_anything_before_connect_is_closed_with_3501() {
+    let server = Running::start(&[("client.insecure", "true")]).await;
+    let mut client = Client::open(&server).await;
+    client.say(r#"{"id":1,"subscribe":{"channel":"news"}}"#).await;
+    assert_eq!(client.closed().await, (3501, "bad request".into()));
+}
+
+#[tokio::test]
+async fn plain_http_is_served_on_the_same_port() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let server = Running::start(&[("health.enabled", "true")]).await;
+    let mut tcp = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    tcp.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}

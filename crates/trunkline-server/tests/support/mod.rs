@@ -1,0 +1,72 @@
+//! A server on a free port, and clients that speak JSON by hand.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
+use trunkline::WebSocket;
+use trunkline_server::Server;
+use trunkline_server::config::Sources;
+
+pub(crate) struct Running {
+    server: Server,
+}
+
+impl Running {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let sources =
+            settings.iter().fold(Sources::new(), |sources, (key, value)| sources.set(*key, *value));
+        let config = sources.load().expect("a good configuration").config;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self { server: Server::start_on(listener, config).await.unwrap() }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+}
+
+pub(crate) struct Client {
+    ws: WebSocket<TcpStream>,
+    heard: VecDeque<String>,
+}
+
+impl Client {
+    /// A connection, and nothing said.
+    pub(crate) async fn open(server: &Running) -> Self {
+        let tcp = TcpStream::connect(server.address()).await.unwrap();
+        let url = format!("ws://{}/connection/websocket", server.address());
+        let ws = trunkline::connect_over(&url, tcp).await.unwrap();
+        Self { ws, heard: VecDeque::new() }
+    }
+
+    /// A connection that is let in.
+    pub(crate) async fn connect(server: &Running) -> Self {
+        let mut client = Self::open(server).await;
+        client.say(r#"{"id":1,"connect":{}}"#).await;
+        let reply = client.hear().await;
+        assert!(reply.starts_with(r#"{"id":1,"connect":{"client":"#), "{reply}");
+        client
+    }
+
+    pub(crate) async fn say(&mut self, frame: &str) {
+        self.ws.send(frame).await.unwrap();
+    }
+
+    /// The next reply or push, wherever in a frame it comes.
+    pub(crate) async fn hear(&mut self) -> String {
+        while self.heard.is_empty() {
+            let message = self.ws.recv().await.unwrap().expect("the connection is open");
+            let text = message.as_text().expect("JSON is text");
+            self.heard.extend(text.lines().map(str::to_owned));
+        }
+        self.heard.pop_front().unwrap()
+    }
+
+    /// How the server closes.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        while self.ws.recv().await.unwrap().is_some() {}
+        let info = self.ws.close_info().expect("a close frame");
+        (info.code.map_or(0, |it| it.get()), info.reason.to_string())
+    }
+}
