@@ -10,6 +10,7 @@ mod exit;
 mod generate;
 mod output;
 mod page;
+mod serve;
 mod signals;
 mod terminal;
 
@@ -21,6 +22,7 @@ use args::{Args, Command};
 
 fn main() -> ExitCode {
     let ended = match Args::parse().command {
+        Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -6,6 +6,7 @@ mod connect;
 mod dial;
 mod duration;
 mod echo;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub(crate) use check::Check;
 pub(crate) use connect::{Binary, Connect, Input, Wait};
 pub(crate) use dial::Dial;
 pub(crate) use echo::Echo;
+pub(crate) use serve::Serve;
 
 /// WebSockets, from the wire to the crowd.
 #[derive(Parser, Debug)]
@@ -38,6 +40,7 @@ Start here:
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    Serve(Serve),
     Connect(Box<Connect>),
     Check(Box<Check>),
     Bench(Box<Bench>),

@@ -1,0 +1,37 @@
+//! The flags of `trunkline serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Start the real-time server
+///
+/// Clients connect with any SDK of Centrifugo's; servers publish by HTTP. Without a flag it listens on
+/// 127.0.0.1:8000, keeps everything in memory, and makes up its secrets, which it shows once.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// Settings to read: a file in TOML, YAML or JSON
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Address and port to listen on [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Set one setting, as in the file: --set channel.without_namespace.presence=true
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it needs a key, `=` and a value")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trunkline serve
+  trunkline serve --config trunkline.toml
+  trunkline serve --listen 0.0.0.0:8000 --set http_api.key=$API_KEY --set client.token.hmac_secret_key=$SECRET
+
+It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace.";
