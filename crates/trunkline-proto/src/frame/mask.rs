@@ -13,6 +13,9 @@ pub struct MaskKey([u8; 4]);
 /// words in place of bytes, the compiler leaves good code for the one or for AVX-512.
 const BLOCK: usize = 32;
 
+/// Payloads shorter than this are masked without a loop.
+const SHORT: usize = 128;
+
 /// Bytes that the processor moves between its caches at a time.
 const CACHE_LINE: usize = 64;
 
@@ -46,7 +49,9 @@ impl MaskKey {
     /// Masks or unmasks `payload` where it lies; the two are the same operation.
     #[inline]
     pub fn apply(self, payload: &mut [u8]) {
-        if payload.len() < ALIGN_FROM {
+        if payload.len() < SHORT {
+            self.apply_short(payload);
+        } else if payload.len() < ALIGN_FROM {
             self.apply_unaligned(payload);
         } else {
             self.apply_aligned(payload);
@@ -58,35 +63,60 @@ impl MaskKey {
     fn apply_aligned(self, payload: &mut [u8]) {
         let until_aligned = payload.as_ptr().align_offset(CACHE_LINE).min(payload.len());
         let (head, body) = payload.split_at_mut(until_aligned);
-        self.apply_unaligned(head);
+        self.apply_short(head);
         self.advanced(until_aligned).apply_unaligned(body);
     }
 
-    #[inline]
     fn apply_unaligned(self, payload: &mut [u8]) {
-        let keys = [self.0; BLOCK / 4];
-        let word = self.word();
         let (blocks, rest) = payload.as_chunks_mut::<BLOCK>();
         for block in blocks {
-            for (byte, key) in block.iter_mut().zip(keys.as_flattened()) {
-                *byte ^= key;
-            }
+            self.apply_to_chunk(block);
         }
-        let (words, rest) = rest.as_chunks_mut::<8>();
-        for bytes in words {
-            *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-        }
-        let (last, rest) = rest.as_chunks_mut::<4>();
-        for bytes in last {
-            *bytes = (u32::from_ne_bytes(*bytes) ^ u32::from_ne_bytes(self.0)).to_ne_bytes();
-        }
+        self.apply_short(rest);
+    }
+
+    /// Less than [`SHORT`] bytes: a chunk of each size at most, so that no loop has to be set up.
+    #[inline]
+    fn apply_short(self, payload: &mut [u8]) {
+        let rest = self.apply_to_first_chunk::<{ SHORT / 2 }>(payload);
+        let rest = self.apply_to_first_chunk::<{ SHORT / 4 }>(rest);
+        let rest = self.apply_to_first_chunk::<{ SHORT / 8 }>(rest);
+        let rest = self.apply_to_first_chunk::<{ SHORT / 16 }>(rest);
+        let rest = self.apply_to_first_chunk::<{ SHORT / 32 }>(rest);
         for (byte, key) in rest.iter_mut().zip(self.0) {
             *byte ^= key;
         }
     }
 
+    /// Masks one chunk if there is one, and gives what is behind it.
+    #[inline]
+    fn apply_to_first_chunk<const N: usize>(self, payload: &mut [u8]) -> &mut [u8] {
+        let (chunks, rest) = payload.as_chunks_mut::<N>();
+        if let Some(chunk) = chunks.first_mut() {
+            self.apply_to_chunk(chunk);
+        }
+        rest
+    }
+
+    /// Masks as many bytes as the compiler knows of.
+    #[inline]
+    fn apply_to_chunk<const N: usize>(self, chunk: &mut [u8; N]) {
+        for word in chunk.as_chunks_mut().0 {
+            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(self.0)).to_ne_bytes();
+        }
+    }
+
     /// Appends `payload`, masked or unmasked, to `out`: one pass over the bytes instead of two.
+    #[inline]
     pub fn apply_to_copy(self, payload: &[u8], out: &mut Vec<u8>) {
+        if payload.len() < SHORT {
+            self.apply_to_short_copy(payload, out);
+        } else {
+            self.apply_to_long_copy(payload, out);
+        }
+    }
+
+    fn apply_to_long_copy(self, payload: &[u8], out: &mut Vec<u8>) {
         let word = self.word();
         let (words, rest) = payload.as_chunks::<8>();
         // Of an iterator whose length it knows, the compiler makes a loop of vector instructions
@@ -94,11 +124,32 @@ impl MaskKey {
         out.extend(
             words.iter().flat_map(|bytes| (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes()),
         );
-        let copied = out.len();
-        out.extend_from_slice(rest);
-        if let Some(tail) = out.get_mut(copied..) {
-            self.apply(tail);
+        self.apply_to_short_copy(rest, out);
+    }
+
+    #[inline(never)]
+    fn apply_to_short_copy(self, payload: &[u8], out: &mut Vec<u8>) {
+        out.reserve(payload.len());
+        let rest = self.copy_first_chunk::<{ SHORT / 2 }>(payload, out);
+        let rest = self.copy_first_chunk::<{ SHORT / 4 }>(rest, out);
+        let rest = self.copy_first_chunk::<{ SHORT / 8 }>(rest, out);
+        let rest = self.copy_first_chunk::<{ SHORT / 16 }>(rest, out);
+        let rest = self.copy_first_chunk::<{ SHORT / 32 }>(rest, out);
+        out.extend(rest.iter().zip(self.0).map(|(byte, key)| byte ^ key));
+    }
+
+    #[inline]
+    fn copy_first_chunk<'p, const N: usize>(
+        self,
+        payload: &'p [u8],
+        out: &mut Vec<u8>,
+    ) -> &'p [u8] {
+        let (chunks, rest) = payload.as_chunks::<N>();
+        if let Some(mut chunk) = chunks.first().copied() {
+            self.apply_to_chunk(&mut chunk);
+            out.extend_from_slice(&chunk);
         }
+        rest
     }
 }
 
