@@ -6,7 +6,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-use crate::frame::{FrameHeader, HEADER_BYTES_MAX};
+use crate::frame::FrameHeader;
 
 /// Payloads from this size on are referenced, smaller ones copied: below, a copy costs less than
 /// one more slice in a `writev` and keeping the payload alive.
@@ -68,7 +68,7 @@ impl Transmit {
     #[inline]
     pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: impl FnOnce(&mut Vec<u8>)) {
         let before = self.buffer.len();
-        self.push_header(header);
+        header.append_to(&mut self.buffer);
         payload(&mut self.buffer);
         self.queued += (self.buffer.len() - before) as u64;
     }
@@ -92,13 +92,6 @@ impl Transmit {
     fn push_large(&mut self, payload: Bytes) {
         self.queued += payload.len() as u64;
         self.large.push_back(Large { at: self.buffer.len(), payload });
-    }
-
-    #[inline]
-    fn push_header(&mut self, header: &FrameHeader) {
-        let mut bytes = [0; HEADER_BYTES_MAX];
-        let len = header.encode(&mut bytes);
-        self.buffer.extend_from_slice(bytes.get(..len).unwrap_or(&[]));
     }
 
     /// What is to be written next, if it lies in one piece: all of it but where a large payload waits.
@@ -209,7 +202,7 @@ impl Transmit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::OpCode;
+    use crate::frame::{HEADER_BYTES_MAX, OpCode};
 
     /// Pseudo-random numbers (xorshift64).
     struct Random(u64);

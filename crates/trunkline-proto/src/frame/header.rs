@@ -70,25 +70,37 @@ impl FrameHeader {
 
     /// Writes the header in its only legal spelling and gives the bytes that it took.
     pub fn encode(&self, out: &mut [u8; HEADER_BYTES_MAX]) -> usize {
+        let mut at = 0;
+        self.write(|bytes| {
+            let end = at + bytes.len();
+            out.get_mut(at..end).expect("2 + 8 + 4 bytes fit in 14").copy_from_slice(bytes);
+            at = end;
+        });
+        at
+    }
+
+    /// Appends the header to `out`.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        self.write(|bytes| out.extend_from_slice(bytes));
+    }
+
+    /// Gives the header to `put` in pieces whose lengths the compiler knows: they then never lie in
+    /// memory, to be waited for, before they are where they belong.
+    #[inline(always)]
+    fn write(&self, mut put: impl FnMut(&[u8])) {
         let flag = |set, bit| if set { bit } else { 0 };
         let first = flag(self.fin, FIN) | flag(self.rsv1, RSV1) | self.opcode.bits();
         let masked = flag(self.mask.is_some(), MASK);
-        let mut writer = HeaderWriter { out, at: 0 };
-        match (u8::try_from(self.payload_len), u16::try_from(self.payload_len)) {
-            (Ok(len), _) if len < LEN_IS_U16 => writer.put(&[first, masked | len]),
-            (_, Ok(len)) => {
-                writer.put(&[first, masked | LEN_IS_U16]);
-                writer.put(&len.to_be_bytes());
-            }
-            _ => {
-                writer.put(&[first, masked | LEN_IS_U64]);
-                writer.put(&self.payload_len.to_be_bytes());
-            }
+        let [a, b, c, d, e, f, g, h] = self.payload_len.to_be_bytes();
+        match self.payload_len {
+            0..=125 => put(&[first, masked | h]),
+            126..=0xffff => put(&[first, masked | LEN_IS_U16, g, h]),
+            _ => put(&[first, masked | LEN_IS_U64, a, b, c, d, e, f, g, h]),
         }
         if let Some(key) = self.mask {
-            writer.put(&key.to_bytes());
+            put(&key.to_bytes());
         }
-        writer.at
     }
 }
 
@@ -111,20 +123,6 @@ fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolErr
         return Err(ProtocolError::PayloadLength);
     }
     Ok(Some((len, rest)))
-}
-
-struct HeaderWriter<'a> {
-    out: &'a mut [u8; HEADER_BYTES_MAX],
-    at: usize,
-}
-
-impl HeaderWriter<'_> {
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.at + bytes.len();
-        self.out.get_mut(self.at..end).expect("2 + 8 + 4 bytes fit in 14").copy_from_slice(bytes);
-        self.at = end;
-    }
 }
 
 #[cfg(test)]
