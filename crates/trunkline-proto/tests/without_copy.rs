@@ -1,5 +1,5 @@
-//! The two doors for bytes that spare a copy, `poll_shared` and `fill_payload`, hear what `poll_event`
-//! hears: it is the oracle here.
+//! The doors for bytes that spare a copy, `poll_messages`, `poll_shared` and `fill_payload`, hear what
+//! `poll_event` hears: it is the oracle here.
 
 #[path = "rfc6455/support.rs"]
 mod support;
@@ -8,6 +8,7 @@ mod twin;
 
 use bytes::{Buf, BufMut, BytesMut};
 use trunkline_proto::limits::Settings;
+use trunkline_proto::message::InPlace;
 use trunkline_proto::{Connection, Event, Input, Limit, Message, ProtocolError, Role};
 
 use support::*;
@@ -66,6 +67,10 @@ fn sparing_copies(
                 Err(error) => return (messages, Some(error)),
             }
             let mut input = Input::new(&mut unread);
+            conn.poll_messages(&mut input, start(), |message| {
+                messages.push(copied(message));
+                true
+            });
             let event = match conn.poll_event(&mut input, start()) {
                 Ok(Some(Event::Message(message))) => Some(Some(message.into_message())),
                 Ok(Some(_)) => Some(None),
@@ -81,6 +86,19 @@ fn sparing_copies(
         }
     }
     (messages, None)
+}
+
+/// The message, unmasked in the pass that copies it.
+fn copied(message: InPlace<'_>) -> Message {
+    match message {
+        InPlace::Text(text) => text.into(),
+        InPlace::Binary(bytes) => {
+            let mut copy = vec![0x55];
+            bytes.append_to(&mut copy);
+            assert_eq!(copy.len(), 1 + bytes.len());
+            copy[1..].into()
+        }
+    }
 }
 
 #[track_caller]
@@ -223,5 +241,28 @@ fn room_is_made_at_once_for_a_peer_that_has_filled_it_before() {
             assert_eq!(message, Message::Binary(vec![7; WHOLE].into()));
             assert_eq!(rooms[0], expected);
         }
+    }
+}
+
+/// Messages come in order, each once, until the one that is enough; the next call goes on behind it.
+#[test]
+fn small_messages_stop_at_the_one_that_is_enough() {
+    for role in ROLES {
+        let mut conn = connection(role, generous);
+        let sent: Vec<_> = (0..200).map(|len| vec![len; usize::from(len)]).collect();
+        let mut bytes: Vec<u8> =
+            sent.iter().flat_map(|payload| frame(role.peer(), 0x82, payload)).collect();
+        let mut input = Input::new(&mut bytes);
+        let mut received = Vec::new();
+        while received.len() < sent.len() {
+            let enough = received.len() + 7;
+            conn.poll_messages(&mut input, start(), |message| {
+                received.push(message.unmask().into_message());
+                received.len() < enough
+            });
+            assert_eq!(received.len(), enough.min(sent.len()));
+        }
+        assert!(input.is_empty());
+        assert!(received.iter().map(Message::as_bytes).eq(&sent));
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
+use trunkline_proto::message::Masked;
 use trunkline_proto::{Message, Received};
 
 /// The messages that one read brought, see [`WebSocket::recv_many`](crate::WebSocket::recv_many).
@@ -107,10 +108,26 @@ impl Batch {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, received: Received<'_>) {
-        self.filled.get_or_insert_with(|| SPARE.take().unwrap_or_default()).push(received);
+        self.storage_mut().push(received);
     }
+
+    /// The same for a binary message that is still masked.
+    #[inline(always)]
+    pub(crate) fn push_binary(&mut self, bytes: &Masked<'_>) {
+        self.storage_mut().push_binary(|binary| bytes.append_to(binary));
+    }
+
+    #[inline]
+    fn storage_mut(&mut self) -> &mut Storage {
+        self.filled.get_or_insert_with(take_spare)
+    }
+}
+
+#[cold]
+fn take_spare() -> Box<Storage> {
+    SPARE.take().unwrap_or_default()
 }
 
 impl Storage {
@@ -128,22 +145,28 @@ impl Storage {
             + self.whole.capacity() * size_of::<Message>()
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, received: Received<'_>) {
-        self.items.push(match received {
+        match received {
             Received::Text(text) => {
                 self.text.push_str(text);
-                Item { kind: ItemKind::Text, end: self.text.len() }
+                self.items.push(Item { kind: ItemKind::Text, end: self.text.len() });
             }
-            Received::Binary(bytes) => {
-                self.binary.extend_from_slice(bytes);
-                Item { kind: ItemKind::Binary, end: self.binary.len() }
-            }
-            Received::Whole(message) => {
-                self.whole.push(message);
-                Item { kind: ItemKind::Whole, end: self.whole.len() }
-            }
-        });
+            Received::Binary(bytes) => self.push_binary(|binary| binary.extend_from_slice(bytes)),
+            Received::Whole(message) => self.push_whole(message),
+        }
+    }
+
+    #[inline]
+    fn push_binary(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        append(&mut self.binary);
+        self.items.push(Item { kind: ItemKind::Binary, end: self.binary.len() });
+    }
+
+    #[cold]
+    fn push_whole(&mut self, message: Message) {
+        self.whole.push(message);
+        self.items.push(Item { kind: ItemKind::Whole, end: self.whole.len() });
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline_proto::message::Masked;
 use trunkline_proto::{
     CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
     Received,
@@ -373,13 +374,27 @@ struct Fill<'a> {
     bytes: usize,
 }
 
-impl Sink for Fill<'_> {
+impl Fill<'_> {
     #[inline]
+    fn took(&mut self, bytes: usize) -> Next {
+        self.bytes += bytes;
+        if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
+    }
+}
+
+impl Sink for Fill<'_> {
+    #[inline(always)]
     fn on_event(&mut self, event: Event<'_>) -> Next {
         let Event::Message(received) = event else { return Next::Any };
-        self.bytes += received.as_bytes().len();
+        let bytes = received.as_bytes().len();
         self.batch.push(received);
-        if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
+        self.took(bytes)
+    }
+
+    #[inline(always)]
+    fn on_binary(&mut self, bytes: Masked<'_>) -> Next {
+        self.batch.push_binary(&bytes);
+        self.took(bytes.len())
     }
 
     fn is_satisfied(&self) -> bool {

@@ -81,7 +81,7 @@ impl Connection {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, message: Outgoing<'_>) {
         if self.pong.is_pending() {
             self.push_pending_pong();
@@ -245,7 +245,7 @@ impl Connection {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_borrowed(&mut self, kind: MessageKind, payload: &[u8]) {
         match self.compressed(payload) {
             Some(compressed) => self.push_frame(kind.into(), true, true, &compressed),
@@ -253,6 +253,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn push_message(&mut self, message: Message) {
         let kind = message.kind();
         if let Some(compressed) = self.compressed(message.as_bytes()) {
@@ -262,6 +263,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn push_prepared(&mut self, prepared: &Prepared) {
         let message = prepared.message();
         let compression = self.compression.as_mut().filter(|it| it.wants(message.len()));
@@ -302,7 +304,15 @@ impl Connection {
     fn push_frame(&mut self, opcode: OpCode, fin: bool, rsv1: bool, payload: &[u8]) {
         let mask = self.masks.as_ref().map(|masks| masks.next_key());
         let header = FrameHeader { fin, rsv1, opcode, mask, payload_len: payload.len() as u64 };
-        self.transmit.push_frame(&header, |out| copy(payload, mask, out));
+        match mask {
+            None => self.transmit.push_frame(&header, |out| out.extend_from_slice(payload)),
+            Some(key) => self.push_masked_frame(&header, key, payload),
+        }
+    }
+
+    #[inline(never)]
+    fn push_masked_frame(&mut self, header: &FrameHeader, key: MaskKey, payload: &[u8]) {
+        self.transmit.push_frame(header, |out| key.apply_to_copy(payload, out));
     }
 }
 
@@ -317,14 +327,6 @@ impl Streaming {
         }
         let valid = self.utf8.push(chunk, |_| ()).is_ok() && (!last || self.utf8.is_at_boundary());
         if valid { Ok(()) } else { Err(QueueErrorKind::InvalidUtf8) }
-    }
-}
-
-#[inline]
-fn copy(payload: &[u8], mask: Option<MaskKey>, out: &mut Vec<u8>) {
-    match mask {
-        Some(key) => key.apply_to_copy(payload, out),
-        None => out.extend_from_slice(payload),
     }
 }
 

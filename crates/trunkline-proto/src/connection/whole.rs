@@ -11,7 +11,7 @@ use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
 use crate::frame::{FrameHeader, MaskKey, OpCode};
 use crate::limits::Limits;
-use crate::message::{Message, MessageKind, Received, Text, from_utf8};
+use crate::message::{InPlace, Masked, Message, MessageKind, Received, Text, from_utf8};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
@@ -45,20 +45,49 @@ impl Connection {
         input: &mut Input<'i>,
         now: Instant,
     ) -> Option<Received<'i>> {
+        let mut message = None;
+        self.poll_messages(input, now, |next| {
+            message = Some(next.unmask());
+            false
+        });
+        message
+    }
+
+    /// Takes such messages off the front of `input` one after the other and hands them to `each`, until
+    /// that gives `false` or something else follows. Many small messages are fastest this way: what does
+    /// not change from one to the next is looked at once, and whoever copies them anyway unmasks them in
+    /// the same pass.
+    #[inline]
+    pub fn poll_messages<'i>(
+        &mut self,
+        input: &mut Input<'i>,
+        now: Instant,
+        mut each: impl FnMut(InPlace<'i>) -> bool,
+    ) {
         if !self.is_between_messages() {
-            return None;
+            return;
         }
-        let (kind, payload) = take_message(self.role, self.in_place_max, input)?;
-        self.left_bytes = 0;
-        self.keepalive.on_bytes(now);
-        self.keepalive.on_message(now);
-        match kind {
-            MessageKind::Binary => Some(Received::Binary(payload)),
-            MessageKind::Text => {
-                let text = from_utf8(payload).ok();
-                self.text_is_invalid = text.is_none();
-                text.map(Received::Text)
+        let (role, max) = (self.role, self.in_place_max);
+        let before = input.len();
+        while let Some((kind, payload)) = take_message(role, max, input) {
+            let message = match kind {
+                MessageKind::Binary => InPlace::Binary(payload),
+                MessageKind::Text => match from_utf8(payload.unmask()) {
+                    Ok(text) => InPlace::Text(text),
+                    Err(_) => {
+                        self.text_is_invalid = true;
+                        break;
+                    }
+                },
+            };
+            if !each(message) {
+                break;
             }
+        }
+        if input.len() < before {
+            self.left_bytes = 0;
+            self.keepalive.on_bytes(now);
+            self.keepalive.on_message(now);
         }
     }
 
@@ -175,12 +204,12 @@ impl Connection {
 
 /// Takes a message off the input if it is one whole frame of at most `max` bytes, in a spelling that
 /// nothing is wrong with.
-#[inline]
+#[inline(always)]
 fn take_message<'i>(
     role: Role,
     max: usize,
     input: &mut Input<'i>,
-) -> Option<(MessageKind, &'i mut [u8])> {
+) -> Option<(MessageKind, Masked<'i>)> {
     let bytes = input.remaining();
     let ([first, second], rest) = bytes.split_first_chunk()?;
     let kind = match *first {
@@ -212,8 +241,5 @@ fn take_message<'i>(
     }
     let header_len = bytes.len() - rest.len();
     let payload = input.take(header_len + payload_len).get_mut(header_len..)?;
-    if let Some(key) = key {
-        key.apply(payload);
-    }
-    Some((kind, payload))
+    Some((kind, Masked::new(payload, key)))
 }

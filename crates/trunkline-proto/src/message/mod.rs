@@ -16,7 +16,7 @@ use faststr::FastStr;
 pub(crate) use assembler::Assembler;
 pub use outgoing::Outgoing;
 pub use prepared::Prepared;
-pub use received::Received;
+pub use received::{InPlace, Masked, Received};
 pub(crate) use utf8::{Utf8Stream, from_utf8};
 
 /// Whether a message is text or binary: the one bit of meaning that a frame gives its payload (§5.6).

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
+use trunkline_proto::message::{InPlace, Masked};
 use trunkline_proto::{Connection, Event, Input, Message, Received};
 
 use crate::error::Error;
@@ -17,6 +18,12 @@ const READ_AHEAD_BYTES: usize = 64 << 10;
 pub(crate) trait Sink {
     /// Takes an event that concerns the application.
     fn on_event(&mut self, event: Event<'_>) -> Next;
+
+    /// Takes a small binary message, for those who unmask it while they copy it.
+    #[inline]
+    fn on_binary(&mut self, bytes: Masked<'_>) -> Next {
+        self.on_event(Event::Message(Received::Binary(bytes.unmask())))
+    }
 
     /// Whether there is something to show for, so that no further read is needed.
     fn is_satisfied(&self) -> bool;
@@ -113,7 +120,8 @@ fn decode_shared(
     conn.poll_shared(bytes, SHARED_FROM, now).map_err(Error::from).transpose()
 }
 
-/// Decodes the next event, and the messages that follow it if the sink wants those.
+/// Decodes the messages that lie there whole, as far as the sink wants them, or the next event and the
+/// messages behind it.
 #[inline]
 fn decode_in_place(
     conn: &mut Connection,
@@ -121,7 +129,10 @@ fn decode_in_place(
     now: Instant,
     sink: &mut impl Sink,
 ) -> Result<Next, Decoded> {
-    let mut next = match conn.poll_event(input, now) {
+    if let Some(next) = decode_messages(conn, input, now, sink) {
+        return Ok(next);
+    }
+    let next = match conn.poll_event(input, now) {
         Ok(None) => return Err(Decoded::All),
         Ok(Some(ping @ Event::Ping(_))) => {
             sink.on_event(ping);
@@ -131,11 +142,31 @@ fn decode_in_place(
         Ok(Some(event)) => sink.on_event(event),
         Err(error) => return Err(Decoded::Ended(Err(error.into()))),
     };
-    while next == Next::Messages {
-        let Some(message) = conn.poll_message(input, now) else { break };
-        next = sink.on_event(Event::Message(message));
+    match next {
+        Next::Messages => Ok(decode_messages(conn, input, now, sink).unwrap_or(next)),
+        Next::Any | Next::Nothing => Ok(next),
     }
-    Ok(next)
+}
+
+/// Decodes the messages that lie there whole, as far as the sink wants them; gives what it wants after
+/// the last, or `None` if there was none.
+#[inline]
+fn decode_messages(
+    conn: &mut Connection,
+    input: &mut Input<'_>,
+    now: Instant,
+    sink: &mut impl Sink,
+) -> Option<Next> {
+    let mut next = None;
+    conn.poll_messages(input, now, |message| {
+        let wanted = match message {
+            InPlace::Binary(bytes) => sink.on_binary(bytes),
+            text @ InPlace::Text(_) => sink.on_event(Event::Message(text.unmask())),
+        };
+        next = Some(wanted);
+        wanted != Next::Nothing
+    });
+    next
 }
 
 /// How decoding came to a stop.
