@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::message::Masked;
 use trunkline_proto::{
-    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
-    Received,
+    CloseCode, CloseInfo, Connection, Event, Message, MessageKind, Outgoing, QueueError,
+    QueueErrorKind, Received,
 };
 
 use crate::access::Access;
@@ -238,10 +238,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         M: Into<Outgoing<'m>>,
     {
         self.driver.before_queue();
-        for message in messages {
-            if let Err(error) = self.driver.connection_mut().queue(message) {
-                feed_when_there_is_room(&mut self.driver, error).await?;
-            }
+        let mut messages = messages.into_iter();
+        while let Some(refused) = queue_all(self.driver.connection_mut(), &mut messages) {
+            feed_when_there_is_room(&mut self.driver, refused).await?;
         }
         Ok(())
     }
@@ -428,6 +427,16 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
             Poll::Pending
         }
     }
+}
+
+/// Queues messages up to the first that is refused, which it gives. Apart from the future that waits
+/// then: what lives across a wait lies in memory, and this is to keep a message in registers.
+#[inline]
+fn queue_all<'m, M: Into<Outgoing<'m>>>(
+    conn: &mut Connection,
+    messages: &mut impl Iterator<Item = M>,
+) -> Option<QueueError<'m>> {
+    messages.find_map(|message| conn.queue(message).err())
 }
 
 async fn feed_when_there_is_room<S: AsyncRead + AsyncWrite + Unpin>(
