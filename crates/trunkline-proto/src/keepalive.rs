@@ -74,7 +74,7 @@ impl Keepalive {
 
     /// When something is due next.
     pub(crate) fn deadline(&self, settings: &Settings) -> Option<Instant> {
-        [self.ping_or_pong_due(settings), self.idle_due(settings)].into_iter().flatten().min()
+        earlier(self.ping_or_pong_due(settings), self.idle_due(settings))
     }
 
     /// What is due by `now`: nothing, a ping, or giving up.
@@ -98,6 +98,15 @@ impl Keepalive {
 
     fn idle_due(&self, settings: &Settings) -> Option<Instant> {
         self.message_at.checked_add(settings.idle_timeout?)
+    }
+}
+
+/// The deadline that comes first, if there is one.
+#[inline]
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
     }
 }
 

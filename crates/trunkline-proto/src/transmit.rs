@@ -167,7 +167,9 @@ impl Transmit {
             return None;
         }
         // The deque goes with it: it is allocated only while large payloads are under way.
-        self.large = VecDeque::new();
+        if self.large.capacity() > 0 {
+            self.large = VecDeque::new();
+        }
         Some(std::mem::take(&mut self.buffer))
     }
 

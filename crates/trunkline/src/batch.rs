@@ -98,13 +98,13 @@ impl Batch {
         }
     }
 
-    /// Forgets the messages and gives the memory back.
+    /// Gives the memory of an empty batch back.
+    #[inline]
     pub(crate) fn release(&mut self) {
-        if let Some(mut storage) = self.filled.take() {
-            storage.clear();
-            if storage.memory_bytes() <= SPARE_BYTES_MAX {
-                SPARE.set(Some(storage));
-            }
+        if let Some(storage) = self.filled.take()
+            && storage.memory_bytes() <= SPARE_BYTES_MAX
+        {
+            SPARE.set(Some(storage));
         }
     }
 

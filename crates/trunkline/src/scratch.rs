@@ -1,10 +1,10 @@
 //! Buffers that belong to a thread and are lent to whichever connection has bytes to move.
 //!
 //! Ten thousand idle connections then own no buffer at all, and a busy one reads into memory that
-//! is still in the cache. A buffer is *taken out* of the thread: should a stream, while it is being
-//! polled, poll another connection, that one finds none and allocates.
+//! is still in the cache. Should a stream, while it is being polled, poll another connection, that one
+//! finds the buffer lent already and allocates.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use bytes::BytesMut;
 
@@ -24,23 +24,29 @@ const WRITE_BYTES: usize = 72 << 10;
 const WRITE_BUFFERS_MAX: usize = 4;
 
 thread_local! {
-    static READ: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
     static WRITE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer to read into: empty, with capacity. The last one is used again unless a message lives in it.
-pub(crate) fn take_read() -> BytesMut {
-    let last = READ.take().and_then(|mut buffer| {
-        buffer.clear();
-        let is_free = buffer.capacity() >= READ_BYTES || buffer.try_reclaim(READ_BYTES);
-        is_free.then_some(buffer)
-    });
-    last.unwrap_or_else(|| BytesMut::with_capacity(READ_BYTES))
+/// Lends a buffer to read into: empty, with capacity.
+#[inline]
+pub(crate) fn with_read<R>(act: impl FnOnce(&mut BytesMut) -> R) -> R {
+    READ.with(|buffer| match buffer.try_borrow_mut() {
+        Ok(mut buffer) => act(emptied(&mut buffer)),
+        Err(_) => act(&mut BytesMut::with_capacity(READ_BYTES)),
+    })
 }
 
-/// Gives a buffer for reading back.
-pub(crate) fn give_read(buffer: BytesMut) {
-    READ.set(Some(buffer));
+/// The last buffer, to be used again unless a message lives in it.
+#[inline]
+fn emptied(buffer: &mut Option<BytesMut>) -> &mut BytesMut {
+    if let Some(last) = buffer {
+        last.clear();
+        if last.capacity() < READ_BYTES && !last.try_reclaim(READ_BYTES) {
+            *buffer = None;
+        }
+    }
+    buffer.get_or_insert_with(|| BytesMut::with_capacity(READ_BYTES))
 }
 
 /// A buffer to gather frames in: empty, with capacity.

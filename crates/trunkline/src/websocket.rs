@@ -143,7 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// Dropping the future loses nothing: messages are in `batch` only once it has given their number.
     pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
-        poll_fn(|cx| poll_recv_many(&mut self.driver, cx, batch)).await
+        let driver = &mut *self.driver;
+        poll_fn(|cx| poll_recv_many(driver, cx, batch)).await
     }
 
     /// Receives what comes next, be it a message, a ping or a pong; otherwise as [`recv`](Self::recv).
@@ -237,10 +238,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     where
         M: Into<Outgoing<'m>>,
     {
-        self.driver.before_queue();
+        let driver = &mut *self.driver;
+        driver.before_queue();
         let mut messages = messages.into_iter();
-        while let Some(refused) = queue_all(self.driver.connection_mut(), &mut messages) {
-            feed_when_there_is_room(&mut self.driver, refused).await?;
+        while let Some(refused) = queue_all(driver.connection_mut(), &mut messages) {
+            feed_when_there_is_room(driver, refused).await?;
         }
         Ok(())
     }

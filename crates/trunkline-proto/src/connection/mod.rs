@@ -25,7 +25,7 @@ use crate::deflate::{DeflateConfig, DeflateParams};
 use crate::error::Timeout;
 use crate::event::CloseInfo;
 use crate::frame::MaskSource;
-use crate::keepalive::{Keepalive, PingDue};
+use crate::keepalive::{Keepalive, PingDue, earlier};
 use crate::limits::Settings;
 use crate::message::Assembler;
 use crate::state::{Failed, State};
@@ -278,9 +278,9 @@ impl Connection {
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let unfinished = self.unfinished_message_due();
         let keepalive = if self.is_open() { self.keepalive.deadline(&self.settings) } else { None };
-        [self.state.deadline(), self.write_due(), unfinished, keepalive].into_iter().flatten().min()
+        let closing = earlier(self.state.deadline(), keepalive);
+        earlier(earlier(self.write_due(), self.unfinished_message_due()), closing)
     }
 
     /// Does what is due: sends a ping, or gives up.

@@ -83,24 +83,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads and throws away what the peer still sends, until it hangs up.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scratch = scratch::take_read();
-        let ended = loop {
-            if matches!(self.phase, Phase::Ending { drained: DRAIN_BYTES.., .. }) {
-                break Poll::Ready(());
-            }
-            scratch.clear();
-            match pin!(self.stream.read_buf(&mut scratch)).poll(cx) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Ok(bytes @ 1..)) => {
-                    if let Phase::Ending { drained, .. } = &mut self.phase {
-                        *drained += bytes;
-                    }
+        scratch::with_read(|scratch| {
+            loop {
+                if matches!(self.phase, Phase::Ending { drained: DRAIN_BYTES.., .. }) {
+                    return Poll::Ready(());
                 }
-                Poll::Ready(_) => break Poll::Ready(()),
+                scratch.clear();
+                match pin!(self.stream.read_buf(scratch)).poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(bytes @ 1..)) => {
+                        if let Phase::Ending { drained, .. } = &mut self.phase {
+                            *drained += bytes;
+                        }
+                    }
+                    Poll::Ready(_) => return Poll::Ready(()),
+                }
             }
-        };
-        scratch::give_read(scratch);
-        ended
+        })
     }
 
     fn poll_deadline_of_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {

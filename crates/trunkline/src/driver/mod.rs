@@ -345,21 +345,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             return result;
         }
-        let mut scratch = scratch::take_read();
-        scratch.extend_from_slice(&self.inbox);
-        let room = if std::mem::take(&mut self.filled) { READ_BEFORE_FILL } else { usize::MAX };
-        let read = pin!(self.stream.read_buf(&mut (&mut scratch).limit(room))).poll(cx);
-        let result = match read {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-            Poll::Ready(Ok(bytes)) => {
-                self.on_read(cx, &mut scratch, sink);
-                Poll::Ready(Ok(bytes))
+        scratch::with_read(|scratch| {
+            if !self.inbox.is_empty() {
+                scratch.extend_from_slice(&self.inbox);
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
-            Poll::Pending => Poll::Pending,
-        };
-        scratch::give_read(scratch);
-        result
+            let room = if std::mem::take(&mut self.filled) { READ_BEFORE_FILL } else { usize::MAX };
+            match pin!(self.stream.read_buf(&mut (&mut *scratch).limit(room))).poll(cx) {
+                Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
+                Poll::Ready(Ok(bytes)) => {
+                    self.on_read(cx, scratch, sink);
+                    Poll::Ready(Ok(bytes))
+                }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
+                Poll::Pending => Poll::Pending,
+            }
+        })
     }
 
     /// Reads the payload of a large message to where it belongs, if that is what comes next.
@@ -399,7 +399,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         };
         // Right-sized, and nothing at all if everything was taken.
-        self.inbox = BytesMut::from(bytes.get(taken..).unwrap_or_default());
+        let left = bytes.get(taken..).unwrap_or_default();
+        if !left.is_empty() || !self.inbox.is_empty() {
+            self.inbox = BytesMut::from(left);
+        }
         if let Some(outcome) = outcome {
             self.end(outcome);
         }
