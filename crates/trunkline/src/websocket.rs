@@ -219,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.before_queue();
         match self.driver.connection_mut().queue(message) {
             Ok(()) => Ok(()),
-            Err(error) => feed_when_there_is_room(&mut self.driver, error).await,
+            Err(error) => Box::pin(feed_when_there_is_room(&mut self.driver, error)).await,
         }
     }
 
@@ -242,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         driver.before_queue();
         let mut messages = messages.into_iter();
         while let Some(refused) = queue_all(driver.connection_mut(), &mut messages) {
-            feed_when_there_is_room(driver, refused).await?;
+            Box::pin(feed_when_there_is_room(driver, refused)).await?;
         }
         Ok(())
     }
@@ -441,6 +441,8 @@ fn queue_all<'m, M: Into<Outgoing<'m>>>(
     messages.find_map(|message| conn.queue(message).err())
 }
 
+/// Queues a refused message as soon as it can be. Callers have this on the heap: it is rare, and larger
+/// than all else that their futures keep room for.
 async fn feed_when_there_is_room<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
     refused: QueueError<'_>,
