@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use trunkline::deflate::DeflateConfig;
-use trunkline::{AcceptError, Acceptor, Batch, WebSocket};
+use trunkline::{Acceptor, Batch, WebSocket};
 
 use crate::args::Echo;
 use crate::exit::{Exit, Failure};
@@ -78,23 +78,27 @@ async fn serve(listener: TcpListener, acceptor: Acceptor, page: bool) {
 
 /// One connection. A peer that breaks the rules has been told so by the library, and is no error of
 /// this process.
-async fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) {
-    if let Ok(Some(ws)) = accept(&acceptor, tcp, page).await {
-        drop(acceptor);
-        let _ = echo(ws).await;
+///
+/// The handshake is on the heap, so that the task does not keep room for it ever after.
+fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) -> impl Future<Output = ()> {
+    let handshake = Box::pin(accept(acceptor, tcp, page));
+    async move {
+        if let Some(ws) = handshake.await {
+            let _ = echo(ws).await;
+        }
     }
 }
 
 async fn accept(
-    acceptor: &Acceptor,
+    acceptor: Arc<Acceptor>,
     tcp: TcpStream,
     page: bool,
-) -> Result<Option<WebSocket<TcpStream>>, AcceptError> {
-    tcp.set_nodelay(true)?;
-    if page {
-        return Box::pin(page::serve_or_accept(acceptor, tcp)).await;
+) -> Option<WebSocket<TcpStream>> {
+    tcp.set_nodelay(true).ok()?;
+    match page {
+        true => page::serve_or_accept(&acceptor, tcp).await.ok()?,
+        false => acceptor.accept(tcp).await.ok(),
     }
-    acceptor.accept(tcp).await.map(Some)
 }
 
 async fn echo(
