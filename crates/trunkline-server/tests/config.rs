@@ -312,6 +312,24 @@ fn history_has_hard_caps() {
 }
 
 #[test]
+fn a_section_holds_settings() {
+    for text in
+        ["[client]", "client = {}", "[channel.without_namespace]", "channel = {}", "[engine]"]
+    {
+        toml(text);
+    }
+    let lines = problems("client.token = 'abc'\nlog = true\n[klient]");
+    assert_eq!(
+        lines,
+        [
+            "client.token: is not a setting but a section of them (t.toml, line 1)",
+            "klient: there is no such setting (t.toml, line 3)",
+            "log: is not a setting but a section of them (t.toml, line 2)",
+        ]
+    );
+}
+
+#[test]
 fn durations_have_units() {
     for (text, expect_ms) in [
         ("'300s'", Some(300_000)),

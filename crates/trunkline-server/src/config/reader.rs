@@ -68,6 +68,10 @@ impl Reader {
 
     /// What is left when all settings are taken: Centrifugo's that we lack, and mistakes.
     pub(super) fn finish(&mut self, known: &[String]) {
+        let is_section = |key: &str| {
+            let inside = |it: &String| it.strip_prefix(key).is_some_and(|it| it.starts_with('.'));
+            known.iter().any(inside)
+        };
         for (key, entry) in std::mem::take(&mut self.entries) {
             match absent::judge(&key, &entry.node) {
                 absent::Judgement::Inert => {}
@@ -76,6 +80,13 @@ impl Reader {
                 }
                 absent::Judgement::Refuse(why) => {
                     self.problems.push(Problem::new(key, why, entry.place));
+                }
+                absent::Judgement::Unknown if is_section(&key) => {
+                    // One without a setting in it says nothing.
+                    if !matches!(entry.node.kind, Kind::Table(_) | Kind::Null) {
+                        let message = "is not a setting but a section of them";
+                        self.problems.push(Problem::new(key, message, entry.place));
+                    }
                 }
                 absent::Judgement::Unknown => {
                     let hint = suggest::nearest(&key, known.iter().map(String::as_str));
