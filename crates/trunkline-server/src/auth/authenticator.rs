@@ -189,20 +189,17 @@ impl Authenticator {
         self.insecure
     }
 
-    /// Asks the endpoints for their keys, unless somebody has since `now`: call it after
+    /// Asks the endpoints for their keys, unless somebody has in the last ten seconds: call it after
     /// [`Denied::KeysNeeded`]. Many that call it at once wait for one request, at most about three seconds.
     ///
     /// # Errors
     /// If an endpoint gave none; for the log. Ask again all the same: older keys may do.
     ///
     /// # Cancel safety
-    /// A call that is dropped leaves the keys as they were, and the next one asks.
+    /// A request that was begun goes on when the call is dropped, for the next one.
     pub async fn fetch_keys(&self, now: Now) -> Result<(), FetchError> {
-        for set in [&self.connection, &self.subscription].into_iter().filter_map(|it| it.keys.set())
-        {
-            set.fetch(now.instant).await?;
-        }
-        Ok(())
+        let of_connections = self.connection.fetch(now).await;
+        of_connections.and(self.subscription.fetch(now).await)
     }
 
     fn add_personal_channel(
@@ -227,6 +224,13 @@ impl Judge {
     fn new(settings: &Token) -> Result<Self, InvalidKey> {
         let keys = Keys::new(settings).map_err(first)?;
         Ok(Self { keys: Arc::new(keys), settings: settings.clone() })
+    }
+
+    async fn fetch(&self, now: Now) -> Result<(), FetchError> {
+        match self.keys.set() {
+            Some(set) => set.fetch(now.instant).await,
+            None => Ok(()),
+        }
     }
 
     /// Signature first: nothing that a token claims is looked at before that.

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use trunkline_hub::{ChannelName, ServerSubscription, SubscribeRights};
 
 use super::Denied;
+use super::object::Object;
 use crate::config::{NUMERIC_DATE_MAX, Token};
 
 /// How far the clock of whoever makes tokens may be ahead of ours, in seconds. One that is behind makes
@@ -113,7 +114,7 @@ pub(super) struct OfConnection<'a> {
     #[serde(default)]
     channels: Option<Vec<String>>,
     #[serde(default, borrow)]
-    subs: Option<BTreeMap<String, Subscription<'a>>>,
+    subs: Option<BTreeMap<String, Object<Subscription<'a>>>>,
     #[serde(default, deserialize_with = "date")]
     pub(super) expire_at: Option<i64>,
     #[serde(default)]
@@ -142,7 +143,7 @@ impl<'a> OfConnection<'a> {
     pub(super) fn subscriptions(&self) -> Result<Vec<ServerSubscription>, Denied> {
         let name = |it: &String| ChannelName::new(it).map_err(|_| Denied::ChannelName);
         if let Some(subs) = self.subs.as_ref().filter(|subs| !subs.is_empty()) {
-            let one = |(channel, claims): (&String, &Subscription<'_>)| {
+            let one = |(channel, Object(claims)): (&String, &Object<Subscription<'_>>)| {
                 Ok(ServerSubscription { channel: name(channel)?, rights: claims.rights(None)? })
             };
             return subs.iter().map(one).collect();
@@ -185,22 +186,22 @@ pub(super) struct Subscription<'a> {
     #[serde(default)]
     b64data: Option<String>,
     #[serde(default, rename = "override")]
-    options: Option<Options>,
+    options: Option<Object<Options>>,
 }
 
 /// Each is `{"value": true}`, so that "not said" and "no" are two things in every language.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 struct Options {
     #[serde(default)]
-    presence: Option<Flag>,
+    presence: Option<Object<Flag>>,
     #[serde(default)]
-    join_leave: Option<Flag>,
+    join_leave: Option<Object<Flag>>,
     #[serde(default)]
-    force_push_join_leave: Option<Flag>,
+    force_push_join_leave: Option<Object<Flag>>,
     #[serde(default)]
-    force_recovery: Option<Flag>,
+    force_recovery: Option<Object<Flag>>,
     #[serde(default)]
-    force_positioning: Option<Flag>,
+    force_positioning: Option<Object<Flag>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -215,8 +216,8 @@ impl<'a> Subscription<'a> {
     }
 
     pub(super) fn rights(&self, expire_at: Option<i64>) -> Result<SubscribeRights, Denied> {
-        let options = self.options.unwrap_or_default();
-        let value = |flag: Option<Flag>| flag.map(|flag| flag.value);
+        let options = self.options.map(|Object(it)| it).unwrap_or_default();
+        let value = |flag: Option<Object<Flag>>| flag.map(|Object(flag)| flag.value);
         Ok(SubscribeRights {
             info: json_or_base64(self.info, self.b64info.as_deref())?,
             data: json_or_base64(self.data, self.b64data.as_deref())?,
@@ -231,7 +232,8 @@ impl<'a> Subscription<'a> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Denied> {
-    serde_json::from_slice(payload).map_err(|_| Denied::Claims)
+    let claims = serde_json::from_slice(payload).map_err(|_| Denied::Claims);
+    claims.map(|Object(claims)| claims)
 }
 
 /// Base64 wins, as it does in Centrifugo: it is there for clients that speak Protobuf.

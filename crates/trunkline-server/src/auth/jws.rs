@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::object::Object;
 use super::{Algorithm, Denied};
 
 /// The longest token in bytes: what stands in a token goes around with every connection, and a
@@ -45,7 +46,8 @@ impl<'a> Jws<'a> {
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Denied::Form);
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
 
-        let header: Header = serde_json::from_slice(&header).map_err(|_| Denied::Header)?;
+        let Object::<Header>(header) =
+            serde_json::from_slice(&header).map_err(|_| Denied::Header)?;
         if header.crit.is_some() {
             return Err(Denied::Critical);
         }

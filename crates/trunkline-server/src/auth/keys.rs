@@ -120,11 +120,15 @@ fn public_keys(settings: &Token, errors: &mut Vec<InvalidKey>) -> Vec<Own> {
         let is_expected = |key: &Key| {
             algorithms.iter().any(|it| super::Algorithm::named(it).is_some_and(|it| key.fits(it)))
         };
-        match public_key_from_pem(pem).map(Key::Public) {
-            Ok(key) if is_expected(&key) => keys.push(Own { key, valid_until: NUMERIC_DATE_MAX }),
-            Ok(key) => {
-                let message = format!("holds a key of another kind: {key:?}");
-                errors.push(InvalidKey { setting, message });
+        match public_key_from_pem(pem) {
+            Ok(public) => {
+                let message = format!("holds a key of another kind: {public:?}");
+                let key = Key::Public(public);
+                if is_expected(&key) {
+                    keys.push(Own { key, valid_until: NUMERIC_DATE_MAX });
+                } else {
+                    errors.push(InvalidKey { setting, message });
+                }
             }
             Err(message) => errors.push(InvalidKey { setting, message: message.into() }),
         }

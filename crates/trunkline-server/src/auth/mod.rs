@@ -16,6 +16,7 @@ mod jws;
 mod key;
 mod keys;
 mod mint;
+mod object;
 
 pub use algorithm::Algorithm;
 pub use api_keys::ApiKeys;

@@ -3,7 +3,7 @@
 //! There is one set for each endpoint, and a key is found by its id and its algorithm in the set of the
 //! endpoint that the configuration names: two issuers that call their keys the same do not meet.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::super::Algorithm;
 use super::super::key::{Key, PublicKey};
+use super::super::object::Object;
 use super::Endpoint;
 use super::fetch::{FetchError, fetch};
 
@@ -28,7 +29,7 @@ pub(in crate::auth) struct KeySet {
     endpoint: Endpoint,
     state: Mutex<State>,
     /// Held by whoever asks the endpoint: others wait for the same answer.
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ pub(in crate::auth) enum Found {
 
 impl KeySet {
     pub(in crate::auth) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, state: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        Self { endpoint, state: Mutex::default(), asking: Arc::default() }
     }
 
     pub(in crate::auth) const fn endpoint(&self) -> &Endpoint {
@@ -69,15 +70,14 @@ impl KeySet {
 
     /// Looks for a key, by what is known.
     pub(in crate::auth) fn find(&self, id: &str, algorithm: Algorithm, now: Instant) -> Found {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         let fits = |it: &&Published| {
             it.id == id && it.key.fits(algorithm) && it.algorithm.is_none_or(|its| its == algorithm)
         };
         let key = state.keys.iter().find(fits).map(|it| it.key.clone());
         let age = state.fetched_at.map(|at| now.saturating_duration_since(at));
         let younger = |than: Duration| age.is_some_and(|age| age < than);
-        let may_ask =
-            state.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE && at < now);
+        let may_ask = !state.was_asked_lately(now);
         match key {
             Some(key) if younger(FRESH) => Found::Key(key),
             _ if may_ask => Found::Fetch,
@@ -87,23 +87,47 @@ impl KeySet {
         }
     }
 
-    /// Asks the endpoint, unless somebody has since `now`.
-    pub(in crate::auth) async fn fetch(&self, now: Instant) -> Result<(), FetchError> {
-        let _asking = self.asking.lock().await;
-        {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.asked_at.is_some_and(|at| at >= now) {
-                return Ok(());
-            }
+    /// Asks the endpoint, unless somebody has lately.
+    pub(in crate::auth) async fn fetch(self: &Arc<Self>, now: Instant) -> Result<(), FetchError> {
+        let asking = Arc::clone(&self.asking).lock_owned().await;
+        if self.state().was_asked_lately(now) {
+            return Ok(());
         }
+        let set = Arc::clone(self);
+        // In a task of its own: a client that goes does not take the answer from those who wait for it.
+        let task = tokio::spawn(async move {
+            let _asking = asking;
+            set.ask(now).await
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_) => Err(FetchError::TimedOut),
+            },
+        }
+    }
+
+    async fn ask(&self, now: Instant) -> Result<(), FetchError> {
         let answer = fetch(&self.endpoint).await.and_then(|body| parse(&body));
         // A simulated `now` may be ahead of the clock.
         let done = Instant::now().max(now);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.asked_at = Some(done);
         state.keys = answer?;
         state.fetched_at = Some(done);
         Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn was_asked_lately(&self, now: Instant) -> bool {
+        self.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PAUSE)
     }
 }
 
@@ -135,12 +159,13 @@ struct Jwk {
 /// Reads the keys that signatures can be checked with. Others are left out (RFC 7517 §5): those without
 /// an id, for encryption, of unknown kinds; and secrets, which are none where everyone can read them.
 fn parse(body: &[u8]) -> Result<Arc<[Published]>, FetchError> {
-    let document: Document = serde_json::from_slice(body).map_err(|_| FetchError::NotAKeySet)?;
+    let Object::<Document>(document) =
+        serde_json::from_slice(body).map_err(|_| FetchError::NotAKeySet)?;
     Ok(document.keys.into_iter().filter_map(published).collect())
 }
 
 fn published(value: serde_json::Value) -> Option<Published> {
-    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    let Object::<Jwk>(jwk) = serde_json::from_value(value).ok()?;
     if jwk.usage.as_ref().is_some_and(|usage| usage != "sig") {
         return None;
     }
