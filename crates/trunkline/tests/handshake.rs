@@ -115,7 +115,7 @@ async fn application_refuses_and_the_client_reads_why() {
     let serving = async {
         let upgrade = Acceptor::new().read_request(server).await.unwrap();
         assert_eq!(upgrade.request().header("Authorization"), Some(&b"Bearer wrong"[..]));
-        let refusal = Refusal::new(401, "log in first").unwrap();
+        let refusal = Refusal::unauthorized("log in first");
         let refusal = refusal.with_header("WWW-Authenticate", "Bearer").unwrap();
         assert!(
             matches!(upgrade.refuse(refusal).await, AcceptError::Refused(it) if it.status() == 401)

@@ -81,7 +81,7 @@ async fn requests_are_looked_at_before_they_are_accepted() {
         // The decision may take its time.
         tokio::task::yield_now().await;
         if upgrade.request().path() != "/chat" {
-            let refusal = Refusal::new(404, "no such room").unwrap();
+            let refusal = Refusal::not_found("no such room");
             return Err(upgrade.refuse(refusal).await);
         }
         let _ = echo(upgrade.accept().await?, ()).await;

@@ -214,7 +214,7 @@ async fn handler_knows_what_the_client_asks_for_and_may_refuse_it() {
         assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(request.origin(), Some("http://localhost"));
         if room != "lobby" {
-            return Err(Refusal::new(404, "no such room").unwrap().into());
+            return Err(Refusal::not_found("no such room").into());
         }
         let acceptance = Acceptance::new().with_subprotocol("a");
         let acceptance = acceptance.with_header("Set-Cookie", "id=1").unwrap();

@@ -455,7 +455,7 @@ async fn application_refuses_and_the_client_reads_why() {
     let address = serve(|mut request| {
         let upgrade = Acceptor::new().read_http_request(&mut request).unwrap();
         assert_eq!(upgrade.request().path(), "/chat");
-        let refusal = Refusal::new(401, "log in first").unwrap();
+        let refusal = Refusal::unauthorized("log in first");
         let refusal = refusal.with_header("WWW-Authenticate", "Bearer").unwrap();
         let rejection = Rejection::from(refusal);
         assert_eq!(rejection.status(), 401);

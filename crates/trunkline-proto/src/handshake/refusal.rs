@@ -20,7 +20,7 @@ use super::headers::{Headers, InvalidHeader, encode_field};
 /// ```
 /// use trunkline_proto::handshake::Refusal;
 ///
-/// let refusal = Refusal::new(401, "log in first")?.with_header("WWW-Authenticate", "Bearer")?;
+/// let refusal = Refusal::unauthorized("log in first").with_header("WWW-Authenticate", "Bearer")?;
 /// assert!(refusal.encode().starts_with(b"HTTP/1.1 401 Unauthorized\r\n"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -43,6 +43,28 @@ impl Refusal {
             200..=599 => Ok(Self::of(status, Cow::Owned(body.into()))),
             _ => Err(InvalidStatus(status)),
         }
+    }
+
+    /// 401: nobody knows who asks. RFC 9110 §15.5.2 wants a header `WWW-Authenticate`, which says how to
+    /// tell: add one.
+    pub fn unauthorized(body: impl Into<Vec<u8>>) -> Self {
+        Self::of(401, Cow::Owned(body.into()))
+    }
+
+    /// 403: who asks may not.
+    pub fn forbidden(body: impl Into<Vec<u8>>) -> Self {
+        Self::of(403, Cow::Owned(body.into()))
+    }
+
+    /// 404: there is no such path.
+    pub fn not_found(body: impl Into<Vec<u8>>) -> Self {
+        Self::of(404, Cow::Owned(body.into()))
+    }
+
+    /// 429: who asks does so too often, or has too many connections. A header `Retry-After` says when to
+    /// come back.
+    pub fn too_many_requests(body: impl Into<Vec<u8>>) -> Self {
+        Self::of(429, Cow::Owned(body.into()))
     }
 
     /// 408: the request was not whole when the driver's deadline for handshakes had passed.

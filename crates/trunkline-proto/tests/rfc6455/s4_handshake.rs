@@ -422,6 +422,14 @@ fn s4_2_2_the_application_refuses_with_any_status() {
         assert!(Refusal::unavailable().with_header(name, "0").is_err());
     }
     assert_eq!((Refusal::timeout().status(), Refusal::unavailable().status()), (408, 503));
+    for (refusal, status) in [
+        (Refusal::unauthorized("no"), 401),
+        (Refusal::forbidden("no"), 403),
+        (Refusal::not_found("no"), 404),
+        (Refusal::too_many_requests("no"), 429),
+    ] {
+        assert_eq!((refusal.status(), refusal.body()), (status, &b"no"[..]));
+    }
 }
 
 /// RFC 8441 §5: the same judgement, asked for with an extended CONNECT.

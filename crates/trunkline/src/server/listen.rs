@@ -226,7 +226,7 @@ impl Server {
     ///     match upgrade.request().path() {
     ///         "/chat" => chat(upgrade.accept().await?).await,
     ///         "/prices" => prices(upgrade.accept().await?).await,
-    ///         _ => return Err(upgrade.refuse(Refusal::new(404, "no such room").unwrap()).await),
+    ///         _ => return Err(upgrade.refuse(Refusal::not_found("no such room")).await),
     ///     }
     ///     Ok(())
     /// }

@@ -247,8 +247,7 @@ impl<F> Drop for Serving<F> {
 }
 
 fn too_many_from_there() -> Refusal {
-    let why = "too many connections from your address: close one first";
-    Refusal::new(429, why).unwrap_or_else(|_| Refusal::unavailable())
+    Refusal::too_many_requests("too many connections from your address: close one first")
 }
 
 /// Whether only the connection that was to be accepted is at fault: the next may do better.

@@ -28,8 +28,7 @@ const REFUSAL_DRAIN_BYTES: u64 = 64 << 10;
 /// # async fn serve(acceptor: Acceptor, tcp: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
 /// let upgrade = acceptor.read_request(tcp).await?;
 /// if upgrade.request().path() != "/chat" {
-///     let refusal = Refusal::new(404, "no such room").expect("404 refuses");
-///     return Err(upgrade.refuse(refusal).await);
+///     return Err(upgrade.refuse(Refusal::not_found("no such room")).await);
 /// }
 /// upgrade.accept_with(&Acceptance::new()).await
 /// # }

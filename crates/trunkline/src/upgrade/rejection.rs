@@ -19,7 +19,7 @@ use trunkline_proto::handshake::{AcceptError, Headers, InvalidHeader, Refusal};
 /// assert_eq!(response.status(), 503);
 ///
 /// // With headers of its own:
-/// let refusal = Refusal::new(401, "log in first")?.with_header("WWW-Authenticate", "Bearer")?;
+/// let refusal = Refusal::unauthorized("log in first").with_header("WWW-Authenticate", "Bearer")?;
 /// let response: Response<Bytes> = Rejection::from(refusal).into_response();
 /// assert_eq!(response.headers()["www-authenticate"], "Bearer");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
