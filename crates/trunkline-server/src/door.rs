@@ -10,8 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,62 +21,155 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use trunkline::handshake::{HeadLimits, Refusal, RequestHead, RequestParser};
-use trunkline::upgrade::asks_for_websocket;
-use trunkline::{AcceptError, Acceptor, Transport, WebSocket};
+use trunkline::upgrade::{Rejection, asks_for_websocket};
+use trunkline::{AcceptError, Transport, WebSocket};
 
 use crate::admission::Seat;
 use crate::dialect::centrifugo::Encoding;
+use crate::node::Node;
 use crate::peer;
 use crate::reception::Reception;
 use crate::rewind::Rewind;
+use crate::routes;
 use crate::shard::Shard;
 
 /// TLS and the first request have to be there by then.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What hyper may hold of one request that it has not handed on: more than a head may measure.
+const HTTP_BUFFER_BYTES: usize = 64 << 10;
+
 /// What a WebSocket is made with.
 type Socket = WebSocket<Transport>;
 
-/// Serves one socket until it is gone.
-pub(crate) async fn serve(
-    shard: Rc<Shard>,
+/// What every socket passes.
+#[derive(Debug)]
+pub(crate) struct Door {
     reception: Arc<Reception>,
-    tcp: TcpStream,
-    from: SocketAddr,
-    seat: Seat,
-) {
-    // On the heap, so that the task of a connection is not as large as its beginning was.
-    let Ok(Some(ws)) = Box::pin(enter(&shard, &reception, tcp, from)).await else { return };
-    let (ws, encoding) = ws;
-    peer::run(shard, reception, ws, encoding).await;
-    drop(seat);
+    pages: Router,
 }
 
-async fn enter(
-    shard: &Rc<Shard>,
-    reception: &Arc<Reception>,
-    tcp: TcpStream,
-    from: SocketAddr,
-) -> Result<Option<(Socket, Encoding)>, AcceptError> {
-    tcp.set_nodelay(true)?;
-    let deadline = Instant::now() + REQUEST_TIMEOUT;
-    let mut stream = Transport::from(tcp);
-    if let Some(tls) = reception.tls() {
-        let secured = timeout_at(deadline, tls.accept(stream)).await;
-        stream = secured.map_err(|_| AcceptError::Timeout)??;
+impl Door {
+    pub(crate) fn new(reception: Arc<Reception>, node: Node) -> Self {
+        let pages = routes::router(&reception, node);
+        Self { reception, pages }
     }
-    let mut read = Vec::new();
-    let Ok(head) = timeout_at(deadline, read_head(&mut stream, &mut read)).await else {
-        stream.write_all(&Refusal::timeout().encode()).await?;
-        return Err(AcceptError::Timeout);
-    };
-    match head? {
-        Some(head) if !head.asks_for_websocket() => {
-            serve_http(shard, reception, Rewind::new(read, stream), from).await;
-            Ok(None)
+
+    pub(crate) fn reception(&self) -> &Reception {
+        &self.reception
+    }
+
+    /// Serves one socket until it is gone.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        shard: Rc<Shard>,
+        tcp: TcpStream,
+        from: SocketAddr,
+        seat: Seat,
+    ) {
+        // On the heap, so that the task of a connection is not as large as its beginning was.
+        let Ok(Some(entered)) = Box::pin(self.enter(&shard, tcp, from)).await else { return };
+        let (ws, encoding) = entered;
+        let reception = Arc::clone(&self.reception);
+        drop(self);
+        peer::run(shard, reception, ws, encoding).await;
+        drop(seat);
+    }
+
+    async fn enter(
+        self: &Arc<Self>,
+        shard: &Rc<Shard>,
+        tcp: TcpStream,
+        from: SocketAddr,
+    ) -> Result<Option<(Socket, Encoding)>, AcceptError> {
+        tcp.set_nodelay(true)?;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        let mut stream = Transport::from(tcp);
+        if let Some(tls) = self.reception.tls() {
+            let secured = timeout_at(deadline, tls.accept(stream)).await;
+            stream = secured.map_err(|_| AcceptError::Timeout)??;
         }
-        // What is wrong with a head, the library says better than we could.
-        _ => accept(reception, &reception.acceptor(), &read, stream).await.map(Some),
+        let mut read = Vec::new();
+        let Ok(head) = timeout_at(deadline, read_head(&mut stream, &mut read)).await else {
+            stream.write_all(&Refusal::timeout().encode()).await?;
+            return Err(AcceptError::Timeout);
+        };
+        match head? {
+            Some(head) if !head.asks_for_websocket() => {
+                self.serve_http(shard, Rewind::new(read, stream), from).await;
+                Ok(None)
+            }
+            // What is wrong with a head, the library says better than we could.
+            _ => self.accept(&read, stream).await.map(Some),
+        }
+    }
+
+    async fn accept(
+        &self,
+        read: &[u8],
+        stream: Transport,
+    ) -> Result<(Socket, Encoding), AcceptError> {
+        let acceptor = self.reception.acceptor();
+        let upgrade = acceptor.read_request_after(read, stream).await?;
+        if let Err(refusal) = self.reception.judge_path(upgrade.request().path()) {
+            return Err(upgrade.refuse(refusal).await);
+        }
+        let query = upgrade.request().query().unwrap_or_default().to_owned();
+        let ws = upgrade.accept().await?;
+        let encoding = Encoding::negotiate(ws.subprotocol(), &query);
+        Ok((ws, encoding))
+    }
+
+    /// Plain HTTP: the API, pages, and WebSockets on connections that were used for something else
+    /// first.
+    async fn serve_http(
+        self: &Arc<Self>,
+        shard: &Rc<Shard>,
+        stream: Rewind<Transport>,
+        from: SocketAddr,
+    ) {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(axum::extract::ConnectInfo(from));
+            let (door, shard) = (Arc::clone(self), Rc::clone(shard));
+            async move { Ok::<_, Infallible>(door.respond(shard, request).await) }
+        });
+        let served = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(REQUEST_TIMEOUT)
+            .max_buf_size(HTTP_BUFFER_BYTES)
+            .max_headers(HeadLimits::default().headers.max())
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        // Whoever hung up, or sent what is no HTTP, has been told by hyper.
+        let _ = served.await;
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        shard: Rc<Shard>,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
+        if !asks_for_websocket(&request) {
+            let answered = self.pages.clone().oneshot(request.map(Body::new)).await;
+            return answered.unwrap_or_else(|never| match never {});
+        }
+        if let Err(refusal) = self.reception.judge_path(request.uri().path()) {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or_default();
+            return Rejection::new(status, refusal.body()).into_response();
+        }
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        match self.reception.acceptor().upgrade(&mut request) {
+            Err(rejection) => rejection.into_response(),
+            Ok((response, upgrading)) => {
+                tokio::task::spawn_local(async move {
+                    if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
+                        let encoding = Encoding::negotiate(ws.subprotocol(), &query);
+                        peer::run(shard, Arc::clone(&self.reception), ws, encoding).await;
+                    }
+                });
+                response
+            }
+        }
     }
 }
 
@@ -94,75 +188,6 @@ async fn read_head(
             Ok(progress) if progress.done.is_none() => {}
             Ok(progress) => return Ok(progress.done),
             Err(_) => return Ok(None),
-        }
-    }
-}
-
-async fn accept(
-    reception: &Reception,
-    acceptor: &Acceptor,
-    read: &[u8],
-    stream: Transport,
-) -> Result<(Socket, Encoding), AcceptError> {
-    let upgrade = acceptor.read_request_after(read, stream).await?;
-    if let Err(refusal) = reception.judge_path(upgrade.request().path()) {
-        return Err(upgrade.refuse(refusal).await);
-    }
-    let query = upgrade.request().query().map(str::to_owned);
-    let ws = upgrade.accept().await?;
-    let encoding = Encoding::negotiate(ws.subprotocol(), query.as_deref().unwrap_or_default());
-    Ok((ws, encoding))
-}
-
-/// Plain HTTP: the API, pages, and WebSockets on connections that were used for something else first.
-async fn serve_http(
-    shard: &Rc<Shard>,
-    reception: &Arc<Reception>,
-    stream: Rewind<Transport>,
-    from: SocketAddr,
-) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(axum::extract::ConnectInfo(from));
-        let (shard, reception) = (Rc::clone(shard), Arc::clone(reception));
-        async move { Ok::<_, Infallible>(respond(shard, reception, request).await) }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIMEOUT)
-        .max_buf_size(64 << 10)
-        .max_headers(HeadLimits::default().headers.max())
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    // Whoever hung up, or sent what is no HTTP, has been told by hyper.
-    let _ = served.await;
-}
-
-async fn respond(
-    shard: Rc<Shard>,
-    reception: Arc<Reception>,
-    mut request: Request<Incoming>,
-) -> Response<Body> {
-    if !asks_for_websocket(&request) {
-        let answered = reception.pages().oneshot(request.map(Body::new)).await;
-        return answered.unwrap_or_else(|never| match never {});
-    }
-    if let Err(refusal) = reception.judge_path(request.uri().path()) {
-        let status = http::StatusCode::from_u16(refusal.status()).unwrap_or_default();
-        let body = refusal.body().to_vec();
-        return trunkline::upgrade::Rejection::new(status, body).into_response();
-    }
-    let query = request.uri().query().map(str::to_owned);
-    match reception.acceptor().upgrade(&mut request) {
-        Err(rejection) => rejection.into_response(),
-        Ok((response, upgrading)) => {
-            tokio::task::spawn_local(async move {
-                if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
-                    let encoding =
-                        Encoding::negotiate(ws.subprotocol(), query.as_deref().unwrap_or_default());
-                    peer::run(shard, reception, ws, encoding).await;
-                }
-            });
-            response
         }
     }
 }

@@ -19,13 +19,14 @@ pub mod dialect;
 
 mod door;
 mod error;
-mod http;
 mod listener;
 mod metrics;
 mod node;
 mod peer;
+mod random;
 mod reception;
 mod rewind;
+mod routes;
 mod server;
 mod shard;
 

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trunkline::handshake::Refusal;
 
 use crate::admission::{Admission, NoSeat, Seat};
-use crate::door;
+use crate::door::Door;
 use crate::node::Node;
 use crate::reception::Reception;
 use crate::shard::now;
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn listen(
     listener: TcpListener,
     node: Node,
-    reception: Arc<Reception>,
+    door: Arc<Door>,
     admission: Admission,
 ) {
     let mut next = 0;
@@ -30,9 +30,9 @@ pub(crate) async fn listen(
             Ok((tcp, from)) => match admission.take(from.ip(), now().instant) {
                 Ok(seat) => {
                     next = (next + 1) % node.shards();
-                    hand_over(&node, next, &reception, tcp, from, seat);
+                    hand_over(&node, next, &door, tcp, from, seat);
                 }
-                Err(why) => turn_away(&reception, &tcp, why),
+                Err(why) => turn_away(door.reception(), &tcp, why),
             },
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
@@ -47,16 +47,16 @@ pub(crate) async fn listen(
 fn hand_over(
     node: &Node,
     shard: u16,
-    reception: &Arc<Reception>,
+    door: &Arc<Door>,
     tcp: TcpStream,
     from: SocketAddr,
     seat: Seat,
 ) {
     let Ok(tcp) = tcp.into_std() else { return };
-    let reception = Arc::clone(reception);
+    let door = Arc::clone(door);
     node.spawn_on(shard, move |shard| async move {
         if let Ok(tcp) = TcpStream::from_std(tcp) {
-            door::serve(shard, reception, tcp, from, seat).await;
+            door.serve(shard, tcp, from, seat).await;
         }
     });
 }

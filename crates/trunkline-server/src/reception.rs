@@ -1,22 +1,23 @@
 //! [`Reception`]: what every connection needs to know to be let in, whichever shard it is on.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use axum::Router;
 use trunkline::deflate::DeflateConfig;
 use trunkline::handshake::{Refusal as HttpRefusal, ServerConfig, Subprotocols};
 use trunkline::limits::Settings as WebSocketSettings;
 use trunkline::tls::ServerTls;
 use trunkline::{Acceptor, Limit, Role};
-use trunkline_hub::{ChannelName, ClientId, Connect, Refreshed, Settings, SubscribeRights};
+use trunkline_hub::{
+    ChannelName, ClientId, Connect, Namespaces, Refreshed, Settings, SubscribeRights,
+};
 
 use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
-use crate::config::{Config, Pem, Tls};
+use crate::config::{Config, Pem, Reload, Tls};
 use crate::dialect::centrifugo::{ConnectRequest, Encoding};
 use crate::error::StartError;
-use crate::http;
 use crate::metrics::Metrics;
-use crate::node::Node;
+use crate::random::random;
 use crate::shard::now;
 
 /// What every connection needs to know to be let in.
@@ -24,8 +25,9 @@ use crate::shard::now;
 pub(crate) struct Reception {
     rules: RwLock<Arc<Rules>>,
     tls: Option<ServerTls>,
-    pages: Router,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
+    node_uid: String,
+    started: Instant,
 }
 
 /// What may change while the server runs.
@@ -34,23 +36,41 @@ pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) authenticator: Authenticator,
     pub(crate) acceptor: Acceptor,
+    pub(crate) namespaces: Arc<Namespaces>,
 }
 
 impl Rules {
     fn new(config: Config, authenticator: Authenticator) -> Result<Self, StartError> {
         let acceptor = acceptor(&config)?;
-        Ok(Self { config, authenticator, acceptor })
+        let namespaces = Arc::new(config.namespaces());
+        Ok(Self { config, authenticator, acceptor, namespaces })
     }
 }
 
 impl Reception {
-    pub(crate) fn new(config: Config, node: Node) -> Result<Self, StartError> {
+    pub(crate) fn new(config: Config) -> Result<Self, StartError> {
         let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
         let tls = tls(&config.http_server.tls)?;
-        let metrics = Arc::new(Metrics::default());
-        let pages = http::router(&config, node, Arc::clone(&metrics));
         let rules = RwLock::new(Arc::new(Rules::new(config, authenticator)?));
-        Ok(Self { rules, tls, pages, metrics })
+        let node_uid = ClientId::from_entropy(u128::from(random())).to_string();
+        Ok(Self { rules, tls, metrics: Metrics::default(), node_uid, started: Instant::now() })
+    }
+
+    /// Other rules hold from now on; what only a restart changes stays as it is. What changed, and what
+    /// did not.
+    ///
+    /// # Errors
+    /// What is wrong with the new rules: then nothing changes.
+    pub(crate) fn reload(&self, config: Config) -> Result<Reload, StartError> {
+        let old = self.rules();
+        let reload = old.config.reload_from(config);
+        let authenticator = old.authenticator.reload(&reload.config).map_err(StartError::Keys)?;
+        let rules = Rules::new(reload.config.clone(), authenticator)?;
+        if let Some(tls) = &self.tls {
+            tls.reload().map_err(StartError::Tls)?;
+        }
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        Ok(reload)
     }
 
     /// The rules as they are now.
@@ -66,8 +86,13 @@ impl Reception {
         self.tls.as_ref()
     }
 
-    pub(crate) fn pages(&self) -> Router {
-        self.pages.clone()
+    /// What this process calls itself.
+    pub(crate) fn node_uid(&self) -> &str {
+        &self.node_uid
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -78,7 +103,7 @@ impl Reception {
         let rules = self.rules();
         Settings {
             limits: Arc::new(rules.config.limits()),
-            namespaces: Arc::new(rules.config.namespaces()),
+            namespaces: Arc::clone(&rules.namespaces),
             insecure: rules.config.client.insecure,
         }
     }

@@ -13,10 +13,12 @@ use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 
 use crate::admission::{Admission, AdmissionLimits};
 use crate::broker::{Broker, BrokerLimits, MemoryBroker};
-use crate::config::Config;
+use crate::config::{Config, Reload};
+use crate::door::Door;
 use crate::error::StartError;
 use crate::listener::listen;
 use crate::node::Node;
+use crate::random::random;
 use crate::reception::Reception;
 use crate::shard::{Links, Receiver, Shard, now};
 
@@ -54,13 +56,13 @@ impl Server {
         let (links, receivers) = Links::new(shards);
         let node = Node::new(links.clone());
         let admission = Admission::new(AdmissionLimits::of(&config));
-        let reception = Arc::new(Reception::new(config, node.clone())?);
+        let reception = Arc::new(Reception::new(config)?);
+        let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
         for (index, receiver) in (0..).zip(receivers) {
             threads.push(spawn_shard(index, links.clone(), reception.hub_settings(), receiver)?);
         }
-        let accepting =
-            tokio::spawn(listen(listener, node.clone(), Arc::clone(&reception), admission.clone()));
+        let accepting = tokio::spawn(listen(listener, node.clone(), door, admission.clone()));
         Ok(Self { node, reception, admission, address, accepting, threads })
     }
 
@@ -72,6 +74,19 @@ impl Server {
     /// The way to its shards.
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Goes on with another configuration: namespaces, limits, keys and certificates change at once, for
+    /// new connections and for those that are there; what needs a restart stays as it is and is named.
+    ///
+    /// # Errors
+    /// What is wrong with it; then nothing changes.
+    pub async fn reload(&self, config: Config) -> Result<Reload, StartError> {
+        let reload = self.reception.reload(config)?;
+        self.admission.configure(AdmissionLimits::of(&reload.config));
+        let settings = self.reception.hub_settings();
+        self.node.on_each(move |state, _| state.hub.configure(settings.clone())).await;
+        Ok(reload)
     }
 
     /// Lets clients go at a pace, and stops: nobody is accepted any more; those who are in are told to
@@ -152,9 +167,4 @@ fn spawn_shard(
         has_started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
     started.map_err(StartError::Io)?;
     Ok(thread)
-}
-
-/// From the system's generator, which nobody can foretell.
-fn random() -> u64 {
-    getrandom::u64().expect("the system has random numbers")
 }

@@ -17,7 +17,7 @@ use crate::shard::now;
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Does what the client asks, in order. Tokens whose key is to be fetched first hold up this client
     /// alone.
-    pub(super) async fn handle(&mut self, batch: &Batch) {
+    pub(super) async fn handle(&self, batch: &Batch) {
         for message in batch.iter() {
             let frame = message.as_bytes();
             self.reception.metrics().received(frame.len());

@@ -70,3 +70,21 @@ impl Client {
         (info.code.map_or(0, |it| it.get()), info.reason.to_string())
     }
 }
+
+/// What the API answers to `body`.
+pub(crate) async fn api(server: &Running, method: &str, key: &str, body: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let mut tcp = TcpStream::connect(server.address()).await.unwrap();
+    let request = format!(
+        "POST /api/{method} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {key}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        server.address(),
+        body.len()
+    );
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}

@@ -1,0 +1,29 @@
+//! Plain HTTP: the API, health, metrics, pages.
+
+mod api;
+mod stats;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::node::Node;
+use crate::reception::Reception;
+use api::Api;
+
+/// Everything that is served over plain HTTP.
+pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
+    let rules = reception.rules();
+    let config = &rules.config;
+    let api = Api::new(node, Arc::clone(reception));
+    let mut router = Router::new();
+    if !config.http_api.disabled {
+        let routes = api.clone().router().merge(stats::router(api));
+        router = router.nest(&config.http_api.handler_prefix, routes);
+    }
+    if config.health.enabled {
+        router = router.route(&config.health.handler_prefix, get(async || "{}"));
+    }
+    router
+}

@@ -1,0 +1,79 @@
+//! `GET /api/stats`: the figures of now, for the dashboard.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use trunkline_hub::{Counts, Gauges};
+
+use super::api::Api;
+
+#[derive(Serialize, Default)]
+struct Stats {
+    time_ms: i64,
+    uptime_s: u64,
+    version: &'static str,
+    connections: usize,
+    users: usize,
+    channels: usize,
+    subscriptions: usize,
+    commands_total: u64,
+    publications_total: u64,
+    deliveries_total: u64,
+    slow_disconnects_total: u64,
+    bytes_in_total: u64,
+}
+
+pub(super) fn router(api: Api) -> Router {
+    Router::new().route("/stats", get(stats)).with_state(api)
+}
+
+async fn stats(State(api): State<Api>, headers: HeaderMap) -> Response {
+    if !api.allows(&headers) {
+        return (StatusCode::UNAUTHORIZED, "an API key is needed, in X-API-Key\n").into_response();
+    }
+    ([(header::CACHE_CONTROL, "no-store")], Json(api.stats().await)).into_response()
+}
+
+impl Api {
+    async fn stats(&self) -> Stats {
+        let parts = self.node().on_each(|state, _| {
+            let users: Vec<Arc<str>> = state.hub.users().cloned().collect();
+            let channels: Vec<_> = state.hub.channels().map(|(name, _)| name.clone()).collect();
+            (state.hub.counts(), state.hub.gauges(), state.broker.stats(), users, channels)
+        });
+        let metrics = self.reception().metrics();
+        let mut stats = Stats {
+            time_ms: crate::shard::now().unix_ms,
+            uptime_s: self.reception().uptime().as_secs(),
+            version: env!("CARGO_PKG_VERSION"),
+            bytes_in_total: metrics.bytes_in.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        let (mut users, mut channels) = (BTreeSet::new(), BTreeSet::new());
+        for (counts, gauges, broker, its_users, its_channels) in parts.await {
+            stats.add(&counts, &gauges);
+            stats.publications_total += broker.accepted;
+            users.extend(its_users);
+            channels.extend(its_channels);
+        }
+        (stats.users, stats.channels) = (users.len(), channels.len());
+        stats
+    }
+}
+
+impl Stats {
+    fn add(&mut self, counts: &Counts, gauges: &Gauges) {
+        self.connections += gauges.sessions;
+        self.subscriptions += gauges.subscriptions;
+        self.commands_total += counts.commands;
+        self.deliveries_total += counts.deliveries;
+        self.slow_disconnects_total += counts.slow;
+    }
+}
