@@ -29,7 +29,8 @@ pub(crate) const CODES: &str =
     4  TLS failed: an unknown, expired or wrong certificate
     5  the server refused the handshake, or answered it wrongly
     6  the server broke the protocol, or sent more than --max-message
-    7  a time ran out: --timeout, a ping without an answer, --wait with --count not reached
+    7  a time ran out: --timeout, a ping without an answer, or --wait before
+       --count was reached
     8  the connection ended without a closing handshake
     9  the server closed with a code that is an error, such as 1008 or 1011
   130  Ctrl-C, or SIGTERM";

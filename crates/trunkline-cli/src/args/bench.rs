@@ -7,27 +7,8 @@ use super::Dial;
 use super::duration::duration;
 
 /// Load a server with messages, and see how long it takes to answer
-///
-/// It opens connections, sends messages to a server that echoes, such as `trunkline echo`, and
-/// measures the time to each answer. Every answer is checked: each message is numbered, and must come
-/// back once, whole, and on its own connection.
-///
-/// How fast to send is yours to say, in one of three ways:
-///
-///   --in-flight N  each connection sends as fast as it gets answers, with N messages on the way
-///                  (the default, with N = 1): finds out how much a server can do
-///   --rate N       so many messages per second on all connections together, come what may: finds out
-///                  how long answers take under a given load. A latency counts from when its message
-///                  was due, so a server that stalls cannot hide it by holding up the sender
-///   --rate 0       none: opens connections and holds them
-///
-/// Sending begins once all connections are open, or have failed; one that fails is not opened again,
-/// and its share of the rate stays unsent. Then come --warm-up, of which only mistakes are counted,
-/// --duration, which is measured, and at most --patience for the answers that are still out.
-///
-/// Load only servers that are yours.
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
+#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
 pub(crate) struct Bench {
     /// Server to load: ws://host:port/path, wss://… or ws+unix:///path/of.sock:/path
     pub(crate) url: String,
@@ -133,32 +114,62 @@ fn ramp(text: &str) -> Result<f64, String> {
     }
 }
 
+// Set apart, as comments lose the lines of a table.
+const ABOUT: &str = "\
+Load a server with messages, and see how long it takes to answer
+
+It opens connections, sends messages to a server that echoes, such as `trunkline echo`, and \
+measures the time to each answer. Every answer is checked: each message is numbered, and must \
+come back once, whole, and on its own connection.
+
+How fast to send is yours to say:
+
+  --in-flight N  Each connection sends as soon as it has fewer than N messages
+                 on the way; this is the default, with N = 1. Finds out how
+                 much a server can do.
+  --rate N       So many messages per second on all connections together, come
+                 what may. Finds out how long answers take under a given load.
+                 A latency counts from when its message was due, so a server
+                 cannot hide a stall by holding up the sender.
+  --rate 0       None: opens connections and holds them.
+
+Sending begins once all connections are open, or have failed; one that fails is not opened \
+again, and its share of the rate stays unsent. Then come --warm-up, of which only mistakes are \
+counted, --duration, which is measured, and at most --patience for the answers that are still out.
+
+Load only servers that are yours.";
+
 const EXAMPLES: &str = "\
 Examples:
-  trunkline bench ws://127.0.0.1:9001/                             how fast is one at a time, on 50 connections
-  trunkline bench ws://127.0.0.1:9001/ --in-flight 64 --size 1024  how much can it do
-  trunkline bench ws://127.0.0.1:9001/ --rate 20000                how long do answers take at that load
-  trunkline bench wss://example.com/ -c 10000 --ramp 500 --rate 0 --duration 5m
-  trunkline bench ws://127.0.0.1:9001/ --compression --size 4096 --rate 5000
-  trunkline bench wss://example.com/rpc --message '{\"method\": \"ping\"}' -H 'Authorization: Bearer …'
+  trunkline bench ws://127.0.0.1:9001/           one at a time on 50 connections
+  trunkline bench ws://127.0.0.1:9001/ --in-flight 64 --size 1024
+  trunkline bench ws://127.0.0.1:9001/ --rate 20000
+  trunkline bench ws://127.0.0.1:9001/ --rate 5000 --compression --size 4096
+  trunkline bench wss://example.com/ -c 10000 --ramp 500 --rate 0 -d 5m
+  trunkline bench wss://example.com/rpc --message '{\"method\": \"ping\"}' \\
+    -H 'Authorization: Bearer …'
   trunkline bench ws://127.0.0.1:9001/ --json | jq .latency_seconds.p99
 
 How to read the table:
-  latency    from when a message was sent, or due with --rate, to its answer
-  lateness   how long after it was due a message left us: ours, not the server's. Where it is not far
-             below the latency, or threads are near 100 % busy, take another machine for the load
-  connect    from the name to the open connection; with --ramp from when it was due
-  lost       without an answer after --patience; such have no latency, and no place in the percentiles
-  late       answered after --patience; in the percentiles
-  doubled    answered a second time
-  wrong      answered with something else
-  unasked    came while nothing was on the way, such as a greeting
+  latency   from when a message was sent, or was due with --rate, to its answer
+  lateness  from when a message was due to when it left us. If that is not far
+            below the latency, or a thread is near 100 % busy, the load needs
+            more --threads or another machine
+  connect   from the name to the open connection; with --ramp from when it was
+            due
+  lost      without an answer after --patience, and in no percentile
+  late      answered after --patience; in the percentiles
+  doubled   answered a second time
+  wrong     answered with something else
+  unasked   came before anything was sent, such as a greeting
 
-Ctrl-C ends it early and prints what there is; a second one does not wait for answers.
+Ctrl-C ends it early and prints what there is; a second one waits for nothing.
 
 Exit codes:
-    0  every connection opened and lasted, every message was sent and answered rightly
-    1  messages were lost, doubled, answered wrongly or not sent in time; or anything else
+    0  every connection opened and lasted, every message was sent and answered
+    1  messages were lost, doubled, answered wrongly or not sent in time; or
+       anything else
     2  a flag or the URL is wrong
-  3-9  connections failed or ended early: the code of most of them; see `trunkline help connect`
+  3-9  connections failed or ended early: the code of most of them; see
+       `trunkline connect --help`
   130  Ctrl-C, or SIGTERM";

@@ -7,21 +7,8 @@ use super::Dial;
 use super::duration::duration;
 
 /// Ask a server whether it keeps the rules
-///
-/// It makes a connection for each question, asks it as a strict client would (a wrong handshake, a
-/// frame without a mask, text that is not UTF-8, a close code that must not be sent) and judges
-/// what the server makes of it by RFC 6455 and RFC 7692:
-///
-///   ok         the rule is kept, with the code that the RFC names
-///   deviation  the rule is kept in effect, or is only recommended: cut off without a close frame,
-///              closed with another code, no limit on what it takes
-///   violation  the rule is broken
-///   untested   the question could not be asked; the reason is given
-///
-/// Rules about messages need a server that echoes, such as `trunkline echo`; without that, those rules
-/// are untested and all others are not. Ask only servers that are yours: what it sends looks like an attack.
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
+#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
 pub(crate) struct Check {
     /// Server to ask: ws://host:port/path, wss://… or ws+unix:///path/of.sock:/path
     #[arg(required_unless_present = "list")]
@@ -59,16 +46,35 @@ pub(crate) struct Check {
     pub(crate) dial: Dial,
 }
 
+// Set apart, as comments lose the lines of a table.
+const ABOUT: &str = "\
+Ask a server whether it keeps the rules
+
+It makes a connection for each question, asks it as a strict client would (a wrong handshake, \
+a frame without a mask, text that is not UTF-8, a close code that must not be sent) and judges \
+what the server makes of it by RFC 6455 and RFC 7692:
+
+  ok         the rule is kept, with the code that the RFC names
+  deviation  the rule is kept in effect, or is only recommended: cut off without
+             a close frame, closed with another code, no limit on what it takes
+  violation  the rule is broken
+  untested   the question could not be asked; the reason is given
+
+Rules about messages need a server that echoes, such as `trunkline echo`; without that, those \
+rules are untested and all others are not. Ask only servers that are yours: what it sends looks \
+like an attack.";
+
 const EXAMPLES: &str = "\
 Examples:
   trunkline check ws://127.0.0.1:9001/
   trunkline check wss://example.com/feed -H 'Authorization: Bearer …' --quiet
   trunkline check ws://127.0.0.1:9001/ --rule close- --rule utf8-invalid
-  trunkline check ws://127.0.0.1:9001/ --json | jq '.rules[] | select(.verdict == \"violation\")'
+  trunkline check ws://127.0.0.1:9001/ --json |
+    jq '.rules[] | select(.verdict == \"violation\")'
   trunkline check --list
 
 Exit codes:
   0  no violation (with --strict: no deviation either)
   1  a rule is broken
   2  a flag or the URL is wrong
-  3  and above: the server could not be asked; see `trunkline help connect`";
+  3  and above: the server could not be asked; see `trunkline connect --help`";

@@ -122,10 +122,13 @@ fn examples() -> String {
         "\
 Examples:
   trunkline connect ws://127.0.0.1:9001/
-  trunkline connect wss://example.com/chat -H 'Authorization: Bearer …' --subprotocol chat.v2
+  trunkline connect wss://example.com/chat --subprotocol chat.v2 \\
+    -H 'Authorization: Bearer …'
   trunkline connect ws://127.0.0.1:9001/ --send hello --once
-  echo '{{\"subscribe\": \"trades\"}}' | trunkline connect wss://example.com/feed --wait forever | jq .price
-  trunkline connect ws://127.0.0.1:9001/ --input raw --binary raw --once < photo.jpg > echo.jpg
+  echo '{{\"subscribe\": \"trades\"}}' |
+    trunkline connect wss://example.com/feed --wait forever | jq .price
+  trunkline connect ws://127.0.0.1:9001/ --once \\
+    --input raw --binary raw < photo.jpg > echo.jpg
   trunkline connect wss://example.com/ --timing --send '' --once
 
 Exit codes:

@@ -21,7 +21,7 @@ pub(crate) use serve::Serve;
 
 /// WebSockets, from the wire to the crowd.
 #[derive(Parser, Debug)]
-#[command(name = "trunkline", version, about, arg_required_else_help = true, after_long_help = EXAMPLES)]
+#[command(name = "trunkline", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 // The last of the same flag counts, so that what an alias says can be changed behind it.
 #[command(args_override_self = true)]
 pub(crate) struct Args {
@@ -61,16 +61,21 @@ pub(crate) struct Completions {
 
 const COMPLETIONS: &str = "\
 Examples:
-  trunkline completions bash > ~/.local/share/bash-completion/completions/trunkline
-  trunkline completions zsh > ~/.zfunc/_trunkline        (a folder of your $fpath)
-  trunkline completions fish > ~/.config/fish/completions/trunkline.fish";
+  trunkline completions bash > ~/.bash_completion.d/trunkline
+  trunkline completions zsh > ~/.zfunc/_trunkline        (a folder of $fpath)
+  trunkline completions fish > ~/.config/fish/completions/trunkline.fish
+  source <(trunkline completions bash)                   for this shell only";
 
 /// Print the manual page, or write the pages of all commands
 ///
-/// Without --dir it prints the page of `trunkline` itself.
+/// Without --dir it prints the page of `trunkline` itself, or of the command that is named.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = MAN)]
 pub(crate) struct Man {
+    /// Command whose page to print
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    pub(crate) page: Option<String>,
+
     /// Write trunkline.1, trunkline-connect.1 and so on into this folder, which is made if need be
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -78,5 +83,5 @@ pub(crate) struct Man {
 
 const MAN: &str = "\
 Examples:
-  trunkline man | man -l -
+  trunkline man bench | man -l -
   trunkline man --dir ~/.local/share/man/man1";
