@@ -38,9 +38,8 @@ fn reply_body(out: &mut impl Target, body: &ReplyBody) {
             out.message(field!(10, "presence_stats"), |out| presence_stats(out, *it));
         }
         ReplyBody::History(it) => out.message(field!(11, "history"), |out| history(out, it)),
+        // The schema has the client and a version here, too; Centrifugo tells neither again.
         ReplyBody::Refresh(it) => out.message(field!(14, "refresh"), |out| {
-            out.text(field!(1, "client"), &it.client.to_string());
-            out.text(field!(2, "version"), VERSION);
             out.boolean(field!(3, "expires"), it.ttl_s.is_some());
             out.number(field!(4, "ttl"), it.ttl_s.unwrap_or(0).into());
         }),

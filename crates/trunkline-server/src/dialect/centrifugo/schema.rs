@@ -147,7 +147,7 @@ fn subscription<'a>(
         11 => set(&mut it.join_leave, source.boolean()),
         12 => set(&mut it.delta, source.text()),
         // Whoever asks for a filter is refused: what it says does not matter.
-        13 => set(&mut it.is_filtered, source.presence()),
+        13 => set(&mut it.is_filtered, source.message(&[], |_, _| Ok(()))),
         14 => set(&mut it.flag, source.i64()),
         _ => set(&mut it.kind, source.i32()),
     })?;

@@ -41,9 +41,6 @@ pub(super) trait Source<'a> {
     fn i32(&mut self) -> Result<i32, BadFrame>;
 
     fn i64(&mut self) -> Result<i64, BadFrame>;
-
-    /// Whether there is a value, whatever it is.
-    fn presence(&mut self) -> Result<bool, BadFrame>;
 }
 
 /// `null` stands for the value that is left out, as in the JSON of Protobuf.
@@ -106,10 +103,6 @@ impl<'a> Source<'a> for Reader<'a> {
     fn i64(&mut self) -> Result<i64, BadFrame> {
         Ok(if self.null()? { 0 } else { self.integer()? })
     }
-
-    fn presence(&mut self) -> Result<bool, BadFrame> {
-        Ok(self.raw()? != "null")
-    }
 }
 
 /// A field that comes again replaces what it said before, as the specification of Protobuf wants it.
@@ -170,9 +163,5 @@ impl<'a> Source<'a> for Value<'a> {
 
     fn i64(&mut self) -> Result<i64, BadFrame> {
         Ok(self.varint()? as i64)
-    }
-
-    fn presence(&mut self) -> Result<bool, BadFrame> {
-        Ok(true)
     }
 }

@@ -22,6 +22,8 @@ fn append_escaped(out: &mut Vec<u8>, byte: u8) {
         b'\n' => b'n',
         b'\r' => b'r',
         b'\t' => b't',
+        0x8 => b'b',
+        0xc => b'f',
         _ => {
             let digit = |it: u8| HEX[usize::from(it & 0xf)];
             out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
