@@ -6,6 +6,16 @@ use std::fmt;
 ///
 /// `1004`, `1005`, `1006`, `1015` and everything outside `1000..=4999` or between `1016` and `2999`
 /// cannot be made, so whoever holds a `CloseCode` may send it (RFC 6455 §7.4.1, §7.4.2).
+///
+/// ```
+/// use trunkline_proto::CloseCode;
+///
+/// /// 4000 to 4999 are for applications.
+/// const SESSION_OVER: CloseCode = CloseCode::new(4001).expect("may be sent");
+///
+/// assert_eq!(SESSION_OVER.get(), 4001);
+/// assert_eq!(CloseCode::new(1006), None); // stands for a connection that was not closed
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 

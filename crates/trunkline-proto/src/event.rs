@@ -36,7 +36,7 @@ pub struct Chunk<'a> {
     pub last: bool,
 }
 
-/// How a connection ended.
+/// How a connection was closed.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseInfo {

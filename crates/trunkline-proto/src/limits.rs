@@ -90,6 +90,15 @@ impl Limits {
 }
 
 /// What holds for a connection from its first frame to its last: limits and deadlines.
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_proto::{Limit, Role, limits::Settings};
+///
+/// let mut settings = Settings::for_role(Role::Server);
+/// settings.limits.message_bytes = Limit::at_most(64 << 10);
+/// settings.idle_timeout = Some(Duration::from_secs(15 * 60));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {

@@ -6,6 +6,24 @@ use std::io;
 use trunkline_proto::{Message, ProtocolError, QueueErrorKind, Timeout};
 
 /// Why a connection ended other than by a closing handshake.
+///
+/// It turns into a [`SendError`], so that a function which receives and sends can give that, and into an
+/// [`io::Error`].
+///
+/// ```
+/// use trunkline::{Error, WebSocket};
+///
+/// async fn serve(mut ws: WebSocket) {
+///     match ws.recv().await {
+///         Ok(Some(message)) => println!("{} bytes", message.len()),
+///         Ok(None) => println!("closed as it should be: {:?}", ws.close_info()),
+///         // The other end has a bug, or means harm; it was told the code.
+///         Err(Error::Protocol(broken)) => println!("{broken}: closed with {}", broken.close_code()),
+///         // The weather of networks: nobody is there any more.
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -129,6 +147,19 @@ impl From<CollectError> for io::Error {
 }
 
 /// Why a message was not sent. If it never left the caller's hands, it comes back.
+///
+/// ```
+/// # use trunkline::{CloseCode, Message};
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (mut ws, mut peer) = trunkline::testing::pair().await;
+/// # tokio::spawn(async move { peer.recv().await });
+/// ws.close(CloseCode::NORMAL, "").await?;
+/// let error = ws.send(String::from("one thing more")).await.unwrap_err();
+/// assert!(error.is_closed());
+/// assert_eq!(error.into_message(), Some(Message::text("one thing more")));
+/// # Ok(()) }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct SendError {
     kind: SendErrorKind,

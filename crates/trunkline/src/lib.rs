@@ -1,26 +1,50 @@
 //! WebSockets for tokio: strict, fast, with bounded memory.
 //!
-//! [`connect`] makes a [`WebSocket`] of a URL, [`connect_over`] of a stream, and [`accept`] of a stream
-//! on the server's side; [`Connector`] and [`Acceptor`] do so with other limits, subprotocols, origins,
-//! headers, deadlines, certificates and compression. The protocol itself is a machine without sockets in [`trunkline_proto`]; this
-//! crate moves its bytes and keeps its time.
-//!
-//! ```no_run
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
-//! loop {
-//!     let (tcp, _) = listener.accept().await?;
-//!     tokio::spawn(async move {
-//!         let Ok(mut ws) = trunkline::accept(tcp).await else { return };
-//!         while let Ok(Some(message)) = ws.recv().await {
-//!             if ws.feed(message).await.is_err() {
-//!                 return;
-//!             }
-//!         }
-//!     });
-//! }
-//! # }
 //! ```
+//! use trunkline::{CloseCode, SendError, Server, WebSocket};
+//!
+//! async fn echo(mut ws: WebSocket) -> Result<(), SendError> {
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = Server::bind("127.0.0.1:0").await?;
+//!     let url = format!("ws://{}/", server.local_addr()?);
+//!     tokio::spawn(server.serve(|ws, _| echo(ws)));
+//!
+//!     let mut ws = trunkline::connect(&url).await?;
+//!     ws.send("hello").await?;
+//!     assert_eq!(ws.recv().await?.unwrap().as_text(), Some("hello"));
+//!     ws.close(CloseCode::NORMAL, "").await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to begin
+//! | what you want | where it is |
+//! |---|---|
+//! | connect | [`connect`]; [`Connector`] for headers, limits, proxies, certificates |
+//! | listen | [`Server`], with an [`Acceptor`] for origins, limits, subprotocols, compression |
+//! | a stream of your own | [`connect_over`], [`accept`] |
+//! | a route of axum, hyper or tower | [`upgrade`] |
+//! | receive, send, close | [`WebSocket`]; its [`split`](WebSocket::split) for two tasks |
+//! | many small messages | [`WebSocket::recv_many`], [`Batch`], [`WebSocket::feed_all`] |
+//! | messages larger than memory | [`WebSocket::recv_streamed`], [`WebSocket::send_streamed`] |
+//! | one message to many | [`Broadcast`], [`Prepared`] |
+//! | a client that lives through outages | [`Reconnecting`] |
+//! | stop without anybody being cut off | [`ServerHandle::drain`], [`DrainHandle`] |
+//! | limits and deadlines | [`limits`] |
+//! | compression | [`deflate`] |
+//! | TLS | [`tls`] |
+//! | tests of your own | [`testing`] |
+//!
+//! A guide, page by page, and pages for those who come from other libraries are in the repository, in
+//! `docs/`. The protocol itself is a machine without sockets in [`trunkline_proto`]; this crate moves its
+//! bytes and keeps its time.
 //!
 //! # What it sees to
 //! Pings are answered, silence is pinged, closing handshakes are completed; text is UTF-8 or the

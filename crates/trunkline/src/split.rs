@@ -21,7 +21,7 @@ use crate::tasks::Half;
 use crate::transport::Transport;
 use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
 
-/// The half of a [`WebSocket`] that receives.
+/// The half of a [`WebSocket`] that receives, made by [`WebSocket::split`].
 ///
 /// It answers pings, sees to the closing handshake and keeps the deadlines. If it is dropped, the
 /// [`Writer`] does so as far as it is used, and throws away what comes in.
@@ -29,7 +29,8 @@ pub struct Reader<S = Transport> {
     halves: Arc<Halves<S>>,
 }
 
-/// The half of a [`WebSocket`] that sends.
+/// The half of a [`WebSocket`] that sends, made by [`WebSocket::split`]. There is one: tasks of which several
+/// send give their messages to the one that has it, by a `tokio::sync::mpsc`, say.
 ///
 /// Unlike with a whole connection, nothing promises that what was fed is written before the next
 /// [`flush`](Self::flush) or [`send`](Self::send): end a row of [`feed`](Self::feed)s with one of them.

@@ -21,6 +21,19 @@ use crate::upgrade::Handed;
 /// A stream that the library has dialled or accepted: TCP, and what may lie over it or in its place.
 ///
 /// One type for all of them, so that a [`WebSocket`](crate::WebSocket) has one type however it came about.
+///
+/// ```
+/// # #[cfg(feature = "rustls")]
+/// # fn show(ws: &trunkline::WebSocket) -> std::io::Result<()> {
+/// let transport = ws.stream();
+/// if let Some(tcp) = transport.tcp() {
+///     println!("to {}, from {}", tcp.peer_addr()?, tcp.local_addr()?);
+/// }
+/// if let Some(tls) = transport.tls() {
+///     println!("{:?}, {:?}", tls.protocol_version(), tls.negotiated_cipher_suite());
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Transport(Inner);
 
 enum Inner {

@@ -90,6 +90,22 @@ impl<S> WebSocket<S> {
     }
 
     /// How the connection was closed, once [`recv`](Self::recv) has given `None`.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use trunkline::{CloseCode, Initiator};
+    /// # let (mut ws, mut peer) = trunkline::testing::pair().await;
+    /// # tokio::spawn(async move { peer.close(CloseCode::GOING_AWAY, "good night").await });
+    /// while let Some(message) = ws.recv().await? {
+    ///     println!("{} bytes", message.len());
+    /// }
+    /// let info = ws.close_info().expect("it has been closed");
+    /// assert_eq!(info.initiator, Initiator::Peer);
+    /// assert_eq!(info.code, Some(CloseCode::GOING_AWAY));
+    /// assert_eq!(info.reason, "good night");
+    /// # Ok(()) }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+    /// ```
     pub fn close_info(&self) -> Option<&CloseInfo> {
         self.driver.close_info()
     }
@@ -185,6 +201,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// Dropping the future loses nothing; a message that has begun by then is received in chunks by
     /// the next call. Dropping the [`MessageReader`] before its end throws the rest of its message away.
+    ///
+    /// # Examples
+    /// ```
+    /// # use trunkline::WebSocket;
+    /// # async fn receive(ws: &mut WebSocket) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Into a file, whatever its size; `take` bounds it.
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// if let Some(message) = ws.recv_streamed().await? {
+    ///     let mut file = tokio::fs::File::create("upload").await?;
+    ///     tokio::io::copy(&mut message.take(16 << 30), &mut file).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn recv_streamed(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
         MessageReader::next(Access::Owned(&mut self.driver)).await
     }
@@ -252,6 +282,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     /// If the connection is closing, or another such message was not finished.
+    ///
+    /// # Examples
+    /// ```
+    /// # use trunkline::{MessageKind, SendError, WebSocket};
+    /// # async fn send(ws: &mut WebSocket) -> Result<(), SendError> {
+    /// let mut message = ws.send_streamed(MessageKind::Text)?;
+    /// for row in 0..1_000_000 {
+    ///     message.write(format!("{row}\n").as_bytes()).await?;
+    /// }
+    /// message.finish().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn send_streamed(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, SendError> {
         MessageWriter::begin(Access::Owned(&mut self.driver), kind)
     }
@@ -327,6 +369,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Two halves, for a task that receives and another that sends. No lock is held while either waits.
+    ///
+    /// Often there is no need to: [`recv`](Self::recv) loses nothing in a `select!`, whose other branches can
+    /// send in their bodies.
+    ///
+    /// ```
+    /// # use trunkline::{SendError, WebSocket};
+    /// # async fn run(ws: WebSocket) -> Result<(), SendError> {
+    /// let (mut reader, mut writer) = ws.split();
+    /// let reading = tokio::spawn(async move {
+    ///     while let Ok(Some(message)) = reader.recv().await {
+    ///         println!("{} bytes", message.len());
+    ///     }
+    /// });
+    /// for n in 0..1000 {
+    ///     writer.feed(n.to_string()).await?;
+    /// }
+    /// writer.flush().await?;
+    /// # let _ = reading.await;
+    /// # Ok(()) }
+    /// ```
     pub fn split(self) -> (Reader<S>, Writer<S>) {
         split(self.driver)
     }

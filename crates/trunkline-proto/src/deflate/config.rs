@@ -74,6 +74,15 @@ pub enum Memory {
 
 /// How to negotiate and to use permessage-deflate.
 ///
+/// ```
+/// use trunkline_proto::deflate::{DeflateConfig, Memory, WindowBits};
+///
+/// // Many connections, mostly idle, with small messages of a kind.
+/// let idle = DeflateConfig::new().context_takeover(true);
+/// // A few that are always busy, to whom memory is no matter.
+/// let busy = idle.clone().memory(Memory::Dedicated).window_bits(WindowBits::MAX);
+/// ```
+///
 /// The default takes no context over, has windows of 4 KiB and leaves messages under 128 bytes
 /// uncompressed. "Own" is what this endpoint compresses with, "peer" what the other one does,
 /// whichever of them is the server.

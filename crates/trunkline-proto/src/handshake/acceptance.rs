@@ -8,6 +8,15 @@ use super::headers::{Headers, InvalidHeader};
 use super::refusal::Refusal;
 
 /// How the application accepts a request. The default leaves all to the configuration.
+///
+/// ```
+/// use trunkline_proto::handshake::Acceptance;
+///
+/// let acceptance = Acceptance::new()
+///     .with_subprotocol("chat.v1") // one that the client offered
+///     .with_header("Set-Cookie", "seen=1")?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default, Debug)]
 pub struct Acceptance {
     pub(super) subprotocol: Choice,

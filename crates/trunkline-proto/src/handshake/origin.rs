@@ -12,6 +12,13 @@ use super::authority::Authority;
 use super::syntax;
 
 /// Which values of `Origin` a server accepts.
+///
+/// ```
+/// use trunkline_proto::handshake::OriginPolicy;
+///
+/// let policy = OriginPolicy::list(["https://example.com", "https://*.example.com"])?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default, Debug)]
 #[non_exhaustive]
 pub enum OriginPolicy {

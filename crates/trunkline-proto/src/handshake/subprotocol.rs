@@ -12,6 +12,14 @@ use super::syntax;
 const OFFERS_MAX: usize = 64;
 
 /// Subprotocols by name, in order of preference.
+///
+/// ```
+/// use trunkline_proto::handshake::Subprotocols;
+///
+/// let spoken = Subprotocols::new(["chat.v2", "chat.v1"])?;
+/// assert_eq!(spoken.iter().next(), Some("chat.v2"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Subprotocols(Vec<String>);
 

@@ -35,6 +35,17 @@ pub enum MessageKind {
 /// A whole message. Cloning it shares the payload.
 ///
 /// Control frames are not messages: pings are answered, pongs and closes are seen to.
+///
+/// ```
+/// use trunkline_proto::Message;
+///
+/// for message in [Message::text("hello"), Message::binary(vec![1, 2, 3])] {
+///     match message {
+///         Message::Text(text) => assert_eq!(text.to_uppercase(), "HELLO"), // a `str`, but shared
+///         Message::Binary(bytes) => assert_eq!(bytes[..], [1, 2, 3]),
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -108,7 +119,15 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The text of a message: valid UTF-8 that is shared when cloned.
+/// The text of a message: valid UTF-8 that is shared when cloned. It derefs to `str`.
+///
+/// ```
+/// use trunkline_proto::Text;
+///
+/// let text = Text::from("a price: 42");
+/// let shared = text.clone(); // no copy of what is in it
+/// assert_eq!(shared.strip_prefix("a price: "), Some("42"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Text(FastStr);
 

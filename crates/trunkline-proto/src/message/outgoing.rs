@@ -6,6 +6,9 @@ use crate::message::{Message, MessageKind, Prepared, Received, Text};
 
 /// A message on its way out: borrowed, owned, or encoded beforehand.
 ///
+/// What sends takes anything that turns into one: `&str`, `String`, `&[u8]`, `Vec<u8>`, `Bytes`, [`Text`],
+/// [`Message`], `&Message`, [`Received`] and `&Prepared`.
+///
 /// Borrowed payloads are copied behind their header when they are queued. Large owned ones are
 /// written from where they lie.
 #[derive(Debug)]

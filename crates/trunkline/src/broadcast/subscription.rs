@@ -28,6 +28,23 @@ const ROUNDS_PER_POLL: usize = 64;
 
 /// What has been published since [`subscribe`](super::Broadcast::subscribe) and was not received yet.
 /// Dropping it leaves.
+///
+/// [`relay`](Self::relay) is for a task that has the whole connection, [`forward`](Self::forward) for one that
+/// has its [`Writer`], [`next`](Self::next) for anything else.
+///
+/// ```
+/// # use trunkline::{Broadcast, Error, SlowReceiver, WebSocket};
+/// /// Tells prices, and does not listen.
+/// async fn tell(ws: WebSocket, prices: Broadcast) -> Result<(), Error> {
+///     let (mut reader, mut writer) = ws.split();
+///     let mut news = prices.subscribe(SlowReceiver::Latest);
+///     tokio::select! {
+///         told = news.forward(&mut writer) => told,
+///         // Answers pings, and knows when the client is gone.
+///         received = reader.recv() => received.map(|_| ()),
+///     }
+/// }
+/// ```
 pub struct Subscription {
     receivers: Arc<Receivers>,
     receiver: Arc<Receiver>,

@@ -9,6 +9,16 @@ use crate::masks::random;
 /// Each pause is drawn from zero up to a bound ("full jitter"), and the bound grows from one failure to
 /// the next. So clients that a server has lost all at once do not come back all at once, time after time,
 /// when it is least able to serve them.
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline::{Connector, Reconnecting, reconnect::Backoff};
+///
+/// let backoff = Backoff::new()
+///     .with_initial(Duration::from_millis(200))
+///     .with_max(Duration::from_secs(10));
+/// let ws = Reconnecting::new(Connector::new(), "wss://example.com/feed").with_backoff(backoff);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backoff {
     initial: Duration,

@@ -18,6 +18,14 @@ use trunkline_proto::Message;
 ///
 /// With either policy the peer gets a message once at the most. What the transport has taken is never sent
 /// again, though it may be lost on its way: only the peer can tell, by an answer.
+///
+/// ```
+/// use trunkline::{Connector, Reconnecting, reconnect::Unsent};
+///
+/// // Measurements are still worth sending after an outage, the first thousand of them.
+/// let ws = Reconnecting::new(Connector::new(), "wss://example.com/telemetry")
+///     .with_unsent(Unsent::Queue { bytes: 1 << 20, count: 1000 });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Unsent {

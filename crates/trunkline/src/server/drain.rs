@@ -97,6 +97,25 @@ pub struct Drained {
 }
 
 /// A way to a server while it serves: to stop it, and to see how it does. Cloning it is cheap.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use trunkline::{Server, WebSocket};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:9001").await?;
+/// let handle = server.handle();
+/// tokio::spawn(async move {
+///     let mut minutes = tokio::time::interval(Duration::from_secs(60));
+///     loop {
+///         minutes.tick().await;
+///         let counts = handle.counts();
+///         println!("{} connections, {} turned away", counts.open, counts.full + counts.full_address);
+///     }
+/// });
+/// # server.serve(|_: WebSocket, _| async {}).await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     orders: mpsc::UnboundedSender<Drain>,

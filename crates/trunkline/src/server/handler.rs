@@ -9,6 +9,22 @@ use trunkline_proto::handshake::Request;
 ///
 /// It is as large as the request was, and an `async fn` keeps its arguments to its end: drop it once it
 /// has been looked at, or do not hand it on at all, `server.serve(|ws, _| chat(ws))`.
+///
+/// ```no_run
+/// use trunkline::{Accepted, Server, WebSocket};
+///
+/// async fn chat(mut ws: WebSocket, name: String) {
+///     let _ = ws.send(format!("hello, {name}")).await;
+/// }
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:9001").await?;
+/// server.serve(|ws, accepted: Accepted| {
+///     let name = accepted.request().query().unwrap_or("whoever you are").to_owned();
+///     chat(ws, name)
+/// }).await;
+/// # Ok(()) }
+/// ```
 pub struct Accepted {
     request: Request,
     peer_addr: Option<SocketAddr>,
