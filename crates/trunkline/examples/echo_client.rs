@@ -2,14 +2,11 @@
 
 use std::error::Error;
 
-use tokio::net::TcpStream;
 use trunkline::CloseCode;
 
-/// Asks the server at `address` to say `text` back, and gives what it says.
-pub async fn ask(address: &str, text: &str) -> Result<Option<String>, Box<dyn Error>> {
-    let tcp = TcpStream::connect(address).await?;
-    tcp.set_nodelay(true)?;
-    let mut ws = trunkline::connect_over(&format!("ws://{address}/"), tcp).await?;
+/// Asks the server that `url` names to say `text` back, and gives what it says.
+pub async fn ask(url: &str, text: &str) -> Result<Option<String>, Box<dyn Error>> {
+    let mut ws = trunkline::connect(url).await?;
     ws.send(text).await?;
     let answer = ws.recv().await?;
     ws.close(CloseCode::NORMAL, "").await?;
@@ -18,6 +15,6 @@ pub async fn ask(address: &str, text: &str) -> Result<Option<String>, Box<dyn Er
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    println!("{:?}", ask("127.0.0.1:9001", "hello").await?);
+    println!("{:?}", ask("ws://127.0.0.1:9001/", "hello").await?);
     Ok(())
 }

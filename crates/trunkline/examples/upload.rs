@@ -6,12 +6,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::fs::{self, File};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadBuf, copy_buf};
-use tokio::net::{TcpListener, TcpStream};
-use trunkline::{CloseCode, MessageKind};
+use trunkline::{CloseCode, MessageKind, Server, WebSocket};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -22,21 +22,22 @@ const FILE_BYTES_MAX: u64 = 16 << 30;
 const COPY_BYTES: usize = 64 << 10;
 
 /// Takes a file from each client, and stores it in `folder` under the number of its connection.
-pub async fn serve(listener: TcpListener, folder: PathBuf) -> Result<(), Error> {
-    for number in 1_u64.. {
-        let (tcp, _) = listener.accept().await?;
-        let path = folder.join(format!("{number}.upload"));
-        tokio::spawn(async move {
-            if let Err(error) = receive(tcp, &path).await {
+pub async fn serve(server: Server, folder: PathBuf) {
+    let numbers = AtomicU64::new(1);
+    let handler = move |ws, _| {
+        let path = folder.join(format!("{}.upload", numbers.fetch_add(1, Ordering::Relaxed)));
+        async move {
+            let received = receive(ws, &path).await;
+            if let Err(error) = &received {
                 eprintln!("{}: {error}", path.display());
             }
-        });
-    }
-    Ok(())
+            received // after an error, the client is told 1011
+        }
+    };
+    server.serve(handler).await;
 }
 
-async fn receive(tcp: TcpStream, path: &Path) -> Result<(), Error> {
-    let mut ws = trunkline::accept(tcp).await?;
+async fn receive(mut ws: WebSocket, path: &Path) -> Result<(), Error> {
     let Some(message) = ws.recv_streamed().await? else { return Ok(()) };
     // Under another name until it is whole: half a file must not pass for one.
     let part = path.with_extension("part");
@@ -161,9 +162,12 @@ const CRC_32: [u32; 256] = {
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let address = "127.0.0.1:9003";
+    let address = "127.0.0.1:9008";
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve", folder] => serve(TcpListener::bind(address).await?, folder.into()).await,
+        ["serve", folder] => {
+            serve(Server::bind(address).await?, folder.into()).await;
+            Ok(())
+        }
         ["send", file] => {
             let size = fs::metadata(file).await?.len().max(1);
             let progress = |bytes: u64| eprint!("\r{:3} %", bytes * 100 / size);

@@ -25,12 +25,6 @@ use trunkline::{
     CloseCode, Connector, Drain, Message, MessageKind, Reconnecting, Server, WebSocket,
 };
 
-async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
-
 async fn bind() -> (Server, SocketAddr) {
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
@@ -45,10 +39,10 @@ async fn connect(address: SocketAddr) -> WebSocket<TcpStream> {
 #[tokio::test]
 async fn echo_client_and_echo_server_understand_each_other() {
     let (server, address) = bind().await;
-    let address = address.to_string();
+    let url = format!("ws://{address}/");
     tokio::select! {
         served = server.serve(|ws, _| echo_server::echo(ws)) => panic!("{served:?}"),
-        answer = echo_client::ask(&address, "hello") => {
+        answer = echo_client::ask(&url, "hello") => {
             assert_eq!(answer.unwrap().as_deref(), Some("hello"));
         }
     }
@@ -193,7 +187,7 @@ fn folder(name: &str) -> PathBuf {
 
 #[tokio::test]
 async fn upload_sends_a_file_and_both_ends_agree_on_it() {
-    let (listener, address) = listen().await;
+    let (server, address) = bind().await;
     let (folder, address) = (folder("upload"), address.to_string());
     let uploading = async {
         // The check value of CRC-32, nothing at all, and more than any buffer holds.
@@ -213,14 +207,14 @@ async fn upload_sends_a_file_and_both_ends_agree_on_it() {
         }
     };
     tokio::select! {
-        served = upload::serve(listener, folder.clone()) => panic!("{served:?}"),
+        served = upload::serve(server, folder.clone()) => panic!("{served:?}"),
         () = uploading => {}
     }
 }
 
 #[tokio::test]
 async fn upload_that_breaks_off_leaves_no_file() {
-    let (listener, address) = listen().await;
+    let (server, address) = bind().await;
     let folder = folder("upload_broken");
     let breaking_off = async {
         let mut ws = connect(address).await;
@@ -235,7 +229,7 @@ async fn upload_that_breaks_off_leaves_no_file() {
         }
     };
     tokio::select! {
-        served = upload::serve(listener, folder.clone()) => panic!("{served:?}"),
+        served = upload::serve(server, folder.clone()) => panic!("{served:?}"),
         gone = timeout(Duration::from_secs(20), breaking_off) => gone.expect("nothing is left"),
     }
 }
