@@ -30,9 +30,9 @@ async function trunkline(): Promise<Server> {
   let process_: ChildProcess | null = null;
   let port = 0;
   const start = async () => {
-    const args = ["serve", "--demo", "--listen", `127.0.0.1:${port}`, "--data-dir", data];
+    const args = ["serve", "--demo", "--listen", `127.0.0.1:${port}`];
     process_ = spawn(binary, args, {
-      env: { ...process.env, TRUNKLINE_API_KEY: API_KEY },
+      env: { ...process.env, TRUNKLINE_HTTP_API_KEY: API_KEY, TRUNKLINE_DATA_DIR: data },
       stdio: ["ignore", "pipe", "pipe"],
     });
     port = await listeningPort(process_);

@@ -1,6 +1,7 @@
 import { Centrifuge, type PublicationContext } from "centrifuge";
 import { Changes } from "../shared/redraw";
 import { socketAddress } from "../shared/root";
+import { renewTokens } from "../shared/session";
 import type { Api, Publication } from "./api";
 
 export interface Line {
@@ -61,6 +62,7 @@ export class Tail {
         minReconnectDelay: 300,
         maxReconnectDelay: 3000,
       });
+      renewTokens(this.#client);
       const subscription = this.#client.newSubscription(this.channel, {
         token: first.subscription_token,
         getToken: async () => (await this.#tokens()).subscription_token,

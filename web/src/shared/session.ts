@@ -37,6 +37,28 @@ export type Sdk = new (endpoint: string, options: Partial<Options>) => Centrifug
 /** Makes a client of the official SDK, JSON or Protobuf by the class given, and connects. */
 export function openSession(sdk: Sdk, user: string, name: string): Centrifuge {
   const client = new sdk(socketAddress(), demoOptions(user, name));
+  renewTokens(client);
   client.connect();
   return client;
+}
+
+/** The server does not take the token. */
+const INVALID_TOKEN = 3500;
+
+/** How long until a token that was not taken is replaced, in milliseconds. */
+const RENEW_MS = 1000;
+
+/**
+ * Connects with a new token where the old one is not taken any more: a server that makes up its secrets
+ * has others after a restart. The SDK alone gives up then, as an application's backend might have sent
+ * the user away.
+ */
+export function renewTokens(client: Centrifuge): void {
+  client.on("disconnected", ({ code }) => {
+    if (code !== INVALID_TOKEN) return;
+    setTimeout(() => {
+      client.setToken("");
+      client.connect();
+    }, RENEW_MS);
+  });
 }
