@@ -18,6 +18,9 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
         eprintln!("trunkline: {warning}");
     }
     let made_up = make_up_secrets(&mut config)?;
+    if args.demo {
+        trunkline_server::demo::enable(&mut config);
+    }
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()

@@ -15,6 +15,7 @@ pub mod admission;
 pub mod auth;
 pub mod broker;
 pub mod config;
+pub mod demo;
 pub mod dialect;
 
 mod door;

@@ -14,6 +14,7 @@ use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::broker::{Broker, BrokerLimits, MemoryBroker};
 use crate::config::{Config, Reload};
+use crate::demo;
 use crate::door::Door;
 use crate::error::StartError;
 use crate::listener::listen;
@@ -30,6 +31,8 @@ pub struct Server {
     admission: Admission,
     address: SocketAddr,
     accepting: tokio::task::JoinHandle<()>,
+    /// The market of the demos, where they run.
+    feed: Option<tokio::task::JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -56,6 +59,7 @@ impl Server {
         let (links, receivers) = Links::new(shards);
         let node = Node::new(links.clone());
         let admission = Admission::new(AdmissionLimits::of(&config));
+        let market = config.demo.then(|| config.namespaces());
         let reception = Arc::new(Reception::new(config)?);
         let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
@@ -63,7 +67,8 @@ impl Server {
             threads.push(spawn_shard(index, links.clone(), reception.hub_settings(), receiver)?);
         }
         let accepting = tokio::spawn(listen(listener, node.clone(), door, admission.clone()));
-        Ok(Self { node, reception, admission, address, accepting, threads })
+        let feed = market.map(|it| tokio::spawn(demo::run_feed(node.clone(), it)));
+        Ok(Self { node, reception, admission, address, accepting, feed, threads })
     }
 
     /// Where it listens.
@@ -113,6 +118,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
+        if let Some(feed) = &self.feed {
+            feed.abort();
+        }
         self.node.stop();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so.

@@ -18,6 +18,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// Run the demos, which give a token to everybody who asks: a chat, notifications, a game, a market, a whiteboard
+    #[arg(long)]
+    pub(crate) demo: bool,
+
     /// Set one setting, as in the file: --set channel.without_namespace.presence=true
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub(crate) set: Vec<(String, String)>,
@@ -31,6 +35,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 const EXAMPLES: &str = "\
 Examples:
   trunkline serve
+  trunkline serve --demo
   trunkline serve --config trunkline.toml
   trunkline serve --listen 0.0.0.0:8000 --set http_api.key=$API_KEY --set client.token.hmac_secret_key=$SECRET
 

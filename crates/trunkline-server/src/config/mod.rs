@@ -83,6 +83,8 @@ pub struct Config {
     pub node: ThisNode,
     /// The end.
     pub shutdown: Shutdown,
+    /// Runs the demos. No setting: [`demo::enable`](crate::demo::enable) turns them on.
+    pub(crate) demo: bool,
     /// Where each setting comes from that is no default.
     places: BTreeMap<String, Place>,
 }

@@ -1,13 +1,16 @@
 //! Plain HTTP: the API, health, metrics, pages.
 
 mod api;
+mod pages;
 mod stats;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, Uri};
 use axum::routing::get;
 
+use crate::demo;
 use crate::node::Node;
 use crate::reception::Reception;
 use api::Api;
@@ -16,7 +19,7 @@ use api::Api;
 pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     let rules = reception.rules();
     let config = &rules.config;
-    let api = Api::new(node, Arc::clone(reception));
+    let api = Api::new(node.clone(), Arc::clone(reception));
     let mut router = Router::new();
     if !config.http_api.disabled {
         let routes = api.clone().router().merge(stats::router(api));
@@ -25,5 +28,10 @@ pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     if config.health.enabled {
         router = router.route(&config.health.handler_prefix, get(async || "{}"));
     }
-    router
+    if config.demo {
+        router = router.merge(demo::router(config, node));
+    }
+    let demos = config.demo;
+    let page = async move |uri: Uri, headers: HeaderMap| pages::serve(demos, &uri, &headers);
+    router.fallback_service(get(page))
 }
