@@ -45,8 +45,10 @@ impl AdmissionLimits {
         let client = &config.client;
         Self {
             connections: client.connection_limit.map_or(default.connections, |max| max as usize),
+            connections_per_address: client.address_connection_limit,
+            rate_per_address: client.address_connection_rate,
+            burst_per_address: client.address_connection_burst,
             rate: client.connection_rate_limit.map_or(default.rate, f64::from),
-            ..default
         }
     }
 }

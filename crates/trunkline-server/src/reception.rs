@@ -3,7 +3,6 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use trunkline::deflate::DeflateConfig;
 use trunkline::handshake::{Refusal as HttpRefusal, ServerConfig, Subprotocols};
 use trunkline::limits::Settings as WebSocketSettings;
 use trunkline::tls::ServerTls;
@@ -193,7 +192,7 @@ fn acceptor(config: &Config) -> Result<Acceptor, StartError> {
     let mut server = ServerConfig::default();
     server.origin = config.origins().map_err(StartError::Origin)?;
     server.subprotocols = Subprotocols::new(Encoding::SUBPROTOCOLS).expect("both are tokens");
-    server.deflate = config.websocket.compression.then(DeflateConfig::default);
+    server.deflate = config.websocket.deflate();
     Ok(Acceptor::new().with_config(server).with_settings(settings))
 }
 
@@ -205,7 +204,12 @@ fn tls(settings: &Tls) -> Result<Option<ServerTls>, StartError> {
         (Pem::File(chain), Pem::File(key)) => ServerTls::from_files(chain, key),
         (chain, key) => ServerTls::from_pem(pem(&chain)?, pem(&key)?),
     };
-    tls.map(Some).map_err(StartError::Tls)
+    let tls = tls.map_err(StartError::Tls)?;
+    if settings.client_ca_pem.is_empty() {
+        return Ok(Some(tls));
+    }
+    let roots = pem(&Tls::pem(&settings.client_ca_pem))?;
+    tls.with_client_roots_pem(roots).map(Some).map_err(StartError::Tls)
 }
 
 fn pem(pem: &Pem<'_>) -> Result<Vec<u8>, StartError> {

@@ -8,6 +8,7 @@ use super::Secret;
 use super::reader::Reader;
 use super::server::HOUR;
 use super::settings::{Change, Group, Setting, settings};
+use crate::admission::AdmissionLimits;
 
 settings! {
     /// Who may connect, and what one client may cost.
@@ -45,6 +46,13 @@ settings! {
         reload user_connection_limit: Option<u32> = None;
         /// New connections of the whole server in one second.
         reload connection_rate_limit: Option<u32> = None;
+        /// Connections from one IPv4 address, or one /64 of IPv6, which is the least that providers hand out.
+        reload address_connection_limit: usize =
+            AdmissionLimits::default().connections_per_address, 1..=10_000_000;
+        /// New connections from one such address in a second.
+        reload address_connection_rate: f64 = AdmissionLimits::default().rate_per_address, 0.1..=1e6;
+        /// New connections from one such address that may come at once before `address_connection_rate` counts.
+        reload address_connection_burst: f64 = AdmissionLimits::default().burst_per_address, 1.0..=1e6;
         /// Publications in one answer about the history.
         reload history_max_publication_limit: usize = Limits::default().history_publications, 1..=100_000;
         /// Publications that a client gets at most when it recovers. If it missed more it is told that it could not be

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trunkline::deflate::DeflateConfig;
+
 use super::Secret;
 use super::settings::settings;
 use super::value::choices;
@@ -41,10 +43,10 @@ settings! {
         restart enabled: bool = false;
         /// The certificate and its chain, the server's own first: a file, or PEM itself. Also called
         /// `cert_pem_file`. A file is read again on reload.
-        reload cert_pem: Secret = Secret::default();
+        restart cert_pem: Secret = Secret::default();
         /// The private key (PKCS #8, PKCS #1 or SEC 1): a file, or PEM itself. Also called `key_pem_file`. A file is
         /// read again on reload.
-        reload key_pem: Secret = Secret::default();
+        restart key_pem: Secret = Secret::default();
         /// Roots of client certificates: a file, or PEM itself. If set, a client without a certificate that they
         /// vouch for is not let in.
         restart client_ca_pem: Secret = Secret::default();
@@ -87,6 +89,15 @@ settings! {
         reload compression_min_size: usize = 128, 0..=1 << 20;
         /// How hard to compress, from 1 (fast) to 9 (small).
         reload compression_level: u32 = 1, 1..=9;
+    }
+}
+
+impl Websocket {
+    /// How messages are compressed, if they are.
+    pub fn deflate(&self) -> Option<DeflateConfig> {
+        let level = u8::try_from(self.compression_level).unwrap_or(1);
+        let config = DeflateConfig::new().level(level).threshold(self.compression_min_size);
+        self.compression.then_some(config)
     }
 }
 

@@ -1,0 +1,86 @@
+//! Settings that a server obeys, seen from outside.
+
+use std::net::SocketAddr;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use trunkline::Connector;
+use trunkline::tls::ClientTls;
+use trunkline_server::Server;
+use trunkline_server::config::Sources;
+
+async fn start(sources: Sources) -> Server {
+    let config = sources.load().unwrap_or_else(|problems| panic!("{problems}")).config;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Server::start_on(listener, config).await.unwrap()
+}
+
+/// A certificate authority, with a certificate and a key for each of these names.
+fn certificates(names: [&str; 2]) -> (String, [(String, String); 2]) {
+    let mut params = CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let made = names.map(|name| {
+        let key = KeyPair::generate().unwrap();
+        let cert = CertificateParams::new([name.into()]).unwrap().signed_by(&key, &ca).unwrap();
+        (cert.pem(), key.serialize_pem())
+    });
+    (ca.pem(), made)
+}
+
+#[tokio::test]
+async fn with_client_ca_pem_only_clients_with_a_certificate_are_let_in() {
+    let (ca, [server, client]) = certificates(["localhost", "client"]);
+    let server = start(
+        Sources::new()
+            .set("client.insecure", "true")
+            .set("http_server.tls.enabled", "true")
+            .set("http_server.tls.cert_pem", server.0)
+            .set("http_server.tls.key_pem", server.1)
+            .set("http_server.tls.client_ca_pem", &ca),
+    )
+    .await;
+    let url = format!("wss://localhost:{}/connection/websocket", server.local_addr().port());
+    let tls = ClientTls::new().without_platform_roots().with_root_pem(&ca).unwrap();
+    let without = Connector::new().with_tls(tls.clone()).connect(&url).await;
+    assert!(without.is_err(), "it has no certificate");
+    let with = tls.with_identity_pem(client.0, client.1).unwrap();
+    Connector::new().with_tls(with).connect(&url).await.expect("it has one");
+}
+
+/// The extensions that a client is told which offers compression.
+async fn agreed(address: SocketAddr) -> Option<String> {
+    let mut tcp = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET /connection/websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    );
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(tcp.read_u8().await.unwrap().into());
+    }
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let line = head.lines().find(|it| it.to_ascii_lowercase().starts_with("sec-websocket-ext"))?;
+    line.split_once(": ").map(|(_, value)| value.into())
+}
+
+#[tokio::test]
+async fn compression_is_agreed_on_where_it_is_switched_on() {
+    let plain = start(Sources::new()).await;
+    assert_eq!(agreed(plain.local_addr()).await, None);
+    let compressing = start(Sources::new().set("websocket.compression", "true")).await;
+    let extensions = agreed(compressing.local_addr()).await.expect("it was offered");
+    assert!(extensions.starts_with("permessage-deflate"), "{extensions}");
+}
+
+#[tokio::test]
+async fn an_address_has_as_many_connections_as_it_may() {
+    let server = start(Sources::new().set("client.address_connection_limit", "1")).await;
+    let url = format!("ws://{}/connection/websocket", server.local_addr());
+    let first = trunkline::connect(&url).await.expect("one may come");
+    assert!(trunkline::connect(&url).await.is_err(), "a second one may not");
+    drop(first);
+}
