@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use trunkline::{CloseCode, ConnectError, Connector, Fault, Lookup, Stage, WebSocket};
+use trunkline::handshake::Acceptance;
+use trunkline::{
+    CloseCode, ConnectError, Connector, Fault, Lookup, Server, Stage, Upgrade, WebSocket,
+};
 
 use support::*;
 
@@ -349,4 +352,19 @@ mod unix {
              ws+unix:///run/app.sock:/chat"
         );
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_the_answer_of_the_server_gets_it() {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", server.local_addr().unwrap());
+    tokio::spawn(server.serve_upgrades(|upgrade: Upgrade| async move {
+        let acceptance = Acceptance::new().with_header("X-Session", "42").unwrap();
+        let mut ws = upgrade.accept_with(&acceptance).await.unwrap();
+        ws.send("welcome").await
+    }));
+    let (mut ws, response) = Connector::new().connect_with_response(&url).await.unwrap();
+    assert_eq!(response.status(), 101);
+    assert_eq!(response.header("x-session"), Some(&b"42"[..]));
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("welcome"));
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use trunkline_proto::Connection;
-use trunkline_proto::handshake::{ClientHandshake, HandshakeError, Opened, Url};
+use trunkline_proto::handshake::{
+    Agreement, ClientHandshake, HandshakeError, Opened, Response, Url,
+};
 
 use super::Connector;
 use super::error::{ConnectError, Stage, in_words};
@@ -23,7 +25,7 @@ impl Connector {
         url: &Url,
         stream: S,
         budget: &Budget,
-    ) -> Result<WebSocket<S>, ConnectError>
+    ) -> Result<(WebSocket<S>, Response), ConnectError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -38,7 +40,8 @@ impl Connector {
         match budget.run(Stage::Handshake, attempt.run()).await {
             Ok(Ok((opened, early))) => {
                 self.jar.store(url, opened.response.headers());
-                Ok(self.open(opened, attempt.stream, early))
+                let Opened { agreement, response, .. } = opened;
+                Ok((self.open(agreement, attempt.stream, early), response))
             }
             Ok(Err(Failure::Handshake(error))) => Err(self.refused(url, error, attempt.first)),
             Ok(Err(Failure::Io(error))) => Err(broken(url, error)),
@@ -60,15 +63,15 @@ impl Connector {
         refusal::explain(url, &self.config, error, first)
     }
 
-    fn open<S>(&self, opened: Opened, stream: S, early: Vec<u8>) -> WebSocket<S> {
+    fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
         let now = Instant::now().into_std();
         let connection = Connection::client(Arc::clone(&self.settings), Box::new(SystemMasks), now);
         #[cfg(feature = "deflate")]
-        let connection = match (&self.config.deflate, opened.agreement.deflate) {
+        let connection = match (&self.config.deflate, agreement.deflate) {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        WebSocket::new(Driver::new(stream, connection, opened.agreement.subprotocol, early, now))
+        WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now))
     }
 }
 

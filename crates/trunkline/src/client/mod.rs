@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(feature = "deflate")]
 use trunkline_proto::deflate::DeflateConfig;
-use trunkline_proto::handshake::{ClientConfig, InvalidHeader, Subprotocols, Url};
+use trunkline_proto::handshake::{ClientConfig, InvalidHeader, Response, Subprotocols, Url};
 use trunkline_proto::limits::Settings;
 use trunkline_proto::{Limit, Role};
 
@@ -342,6 +342,32 @@ impl Connector {
     pub async fn connect(&self, url: &str) -> Result<WebSocket, ConnectError> {
         let target = Target::parse(url)?;
         // On the heap, so that a task that holds a connection is not as large as connecting was.
+        Box::pin(self.connect_to(target)).await.map(without_response)
+    }
+
+    /// The same, and gives the answer of the server too, for whoever needs its headers. Most do not: what was
+    /// agreed on is in [`WebSocket::subprotocol`], cookies go to [`Cookies`].
+    ///
+    /// # Errors
+    /// Why there is no connection. The answer of a server that refuses is in
+    /// [`ConnectError::response`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the stream, or all that are being tried.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let connector = trunkline::Connector::new();
+    /// let (ws, response) = connector.connect_with_response("wss://example.com/chat").await?;
+    /// println!("session {:?}", response.header("X-Session"));
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect_with_response(
+        &self,
+        url: &str,
+    ) -> Result<(WebSocket, Response), ConnectError> {
+        let target = Target::parse(url)?;
         Box::pin(self.connect_to(target)).await
     }
 
@@ -369,7 +395,7 @@ impl Connector {
         url: &str,
     ) -> Result<WebSocket, ConnectError> {
         let target = Target::at_socket(path.as_ref().into(), url)?;
-        Box::pin(self.connect_to(target)).await
+        Box::pin(self.connect_to(target)).await.map(without_response)
     }
 
     /// Asks for a WebSocket over a connected stream. `url` names the host and the path to ask for;
@@ -392,7 +418,8 @@ impl Connector {
                  encrypted and its server checked, say so with `connect_over_secured`",
             ));
         }
-        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin(&self.progress))).await
+        let budget = self.timeouts.begin(&self.progress);
+        Box::pin(self.shake_hands(&url, stream, &budget)).await.map(without_response)
     }
 
     /// The same over a stream that is secured already: by TLS of the caller's own, in which the server has
@@ -412,10 +439,11 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url).map_err(ConnectError::url)?;
-        Box::pin(self.shake_hands(&url, stream, &self.timeouts.begin(&self.progress))).await
+        let budget = self.timeouts.begin(&self.progress);
+        Box::pin(self.shake_hands(&url, stream, &budget)).await.map(without_response)
     }
 
-    async fn connect_to(&self, mut target: Target) -> Result<WebSocket, ConnectError> {
+    async fn connect_to(&self, mut target: Target) -> Result<(WebSocket, Response), ConnectError> {
         let budget = self.timeouts.begin(&self.progress);
         let mut connector = Cow::Borrowed(self);
         let mut followed = 0;
@@ -437,7 +465,11 @@ impl Connector {
         }
     }
 
-    async fn attempt(&self, target: &Target, budget: &Budget) -> Result<WebSocket, ConnectError> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        budget: &Budget,
+    ) -> Result<(WebSocket, Response), ConnectError> {
         let stream = self.go_to(target, budget).await?;
         self.shake_hands(&target.url, stream, budget).await
     }
@@ -477,6 +509,10 @@ impl Connector {
             }
         }
     }
+}
+
+fn without_response<S>((ws, _): (WebSocket<S>, Response)) -> WebSocket<S> {
+    ws
 }
 
 /// The host as the DNS and certificates write it: an IPv6 address without its brackets.
