@@ -11,7 +11,7 @@ if ! cargo --version > /dev/null 2>&1; then
             export RUSTUP_HOME=$place
         fi
     done
-    cargo --version || { echo "ci: no working cargo: install Rust 1.88 or later" >&2; exit 1; }
+    cargo --version || { echo "ci: no working cargo: install Rust 1.89 or later" >&2; exit 1; }
 fi
 
 # need COMMAND PACKAGE: installs a Debian package where its command is missing.

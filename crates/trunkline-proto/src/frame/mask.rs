@@ -1,7 +1,8 @@
 //! Masking (RFC 6455 §5.3): each byte of a client's payload is XORed with one of the four of a key.
 //!
-//! The wide loop works on blocks of a size known to the compiler, which makes vector code of it; the
-//! one byte at a time that §5.3 writes down is the oracle in the tests.
+//! The wide loop works on blocks of a size known to the compiler, which makes vector code of it, once for
+//! each set of vector instructions that a processor may have; the one byte at a time that §5.3 writes down
+//! is the oracle in the tests.
 
 use std::fmt;
 
@@ -9,8 +10,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MaskKey([u8; 4]);
 
-/// Bytes that one turn of the wide loop masks: two registers of SSE2, one of AVX2. With more, or with
-/// words in place of bytes, the compiler leaves good code for the one or for AVX-512.
+/// Bytes that one turn of the wide loop masks: two registers of SSE2, one of AVX2.
 const BLOCK: usize = 32;
 
 /// Payloads shorter than this are masked without a loop.
@@ -64,9 +64,21 @@ impl MaskKey {
         let until_aligned = payload.as_ptr().align_offset(CACHE_LINE).min(payload.len());
         let (head, body) = payload.split_at_mut(until_aligned);
         self.apply_short(head);
-        self.advanced(until_aligned).apply_unaligned(body);
+        self.advanced(until_aligned).apply_widely(body);
     }
 
+    /// Compiles the loop once for each set of vector instructions, and runs the widest of this processor.
+    #[cfg(feature = "simd")]
+    fn apply_widely(self, payload: &mut [u8]) {
+        fearless_simd::dispatch!(fearless_simd::Level::new(), _ => self.apply_unaligned(payload));
+    }
+
+    #[cfg(not(feature = "simd"))]
+    fn apply_widely(self, payload: &mut [u8]) {
+        self.apply_unaligned(payload);
+    }
+
+    #[inline(always)]
     fn apply_unaligned(self, payload: &mut [u8]) {
         let (blocks, rest) = payload.as_chunks_mut::<BLOCK>();
         for block in blocks {
