@@ -50,10 +50,11 @@ fn sparing_copies(
                     room.put_slice(&piece[..fits]);
                     fits
                 };
-                if let Some((filled, message)) = conn.fill_payload(fill, start) {
-                    assert!(filled > 0, "there is room wherever bytes are asked for");
-                    piece = &piece[filled..];
-                    messages.extend(message);
+                if let Some(filled) = conn.fill_payload(fill, start) {
+                    assert!(filled.result > 0, "there is room wherever bytes are asked for");
+                    piece = &piece[filled.result..];
+                    messages.extend(filled.message);
+                    unread.extend_from_slice(&filled.behind);
                     continue;
                 }
             }
@@ -224,9 +225,8 @@ fn room_is_made_at_once_for_a_peer_that_has_filled_it_before() {
                     room.put_slice(fits);
                     rest = later;
                 };
-                let (_, message) =
-                    conn.fill_payload(fill, start).expect("payload is all that comes");
-                if let Some(message) = message {
+                let filled = conn.fill_payload(fill, start).expect("payload is all that comes");
+                if let Some(message) = filled.message {
                     break message;
                 }
                 if rest.len() < 64 << 10 {

@@ -35,6 +35,7 @@ use compression::Compression;
 pub use input::Input;
 use receive::Frame;
 use send::{Pong, Streaming};
+pub use whole::Filled;
 
 /// One WebSocket connection, after its handshake, without a socket or a clock.
 ///

@@ -11,14 +11,14 @@ use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
 use crate::frame::{FrameHeader, MaskKey, OpCode};
 use crate::limits::Limits;
-use crate::message::{InPlace, Masked, Message, MessageKind, Received, Text, from_utf8};
+use crate::message::{BEHIND, InPlace, Masked, Message, MessageKind, Received, Text, from_utf8};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
 const IN_PLACE_MAX: usize = 8 << 10;
 
-/// While at least this much of a payload is to come, it is read to where it belongs: one pass over
-/// its bytes less. Below, a read that also brings what follows saves a system call.
+/// Where this much of a payload is to come, it is read to where it belongs: one pass over its bytes less.
+/// Below, a read that also brings what follows saves a system call.
 const FILL_FROM: u64 = 64 << 10;
 
 /// At most this much at a time, so that it is still in the cache when it is unmasked.
@@ -31,6 +31,18 @@ const WHOLE_BINARY: u8 = 0x82;
 /// The longest message that may be handed out where it lies, without a further look at the limits.
 pub(super) fn in_place_max(limits: &Limits) -> usize {
     IN_PLACE_MAX.min(limits.message_bytes.max()).min(limits.frame_bytes.max())
+}
+
+/// What [`Connection::fill_payload`] has done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Filled<R> {
+    /// What the filling function gave.
+    pub result: R,
+    /// The message, if it is complete.
+    pub message: Option<Message>,
+    /// Bytes that came behind the payload: they come first in the next input.
+    pub behind: Vec<u8>,
 }
 
 impl Connection {
@@ -150,16 +162,18 @@ impl Connection {
     /// Lets `fill` append the next bytes of the transport to the message that is coming in, where they
     /// need no copy: if they can only be payload of a large binary message that is wanted whole.
     ///
-    /// Gives what `fill` gave and the message if it is complete; `now` is asked for the time after
-    /// bytes have come. `None`, without calling `fill`, where the next bytes have to go through [`poll_event`](Self::poll_event). Nothing may be left of
-    /// earlier inputs.
+    /// `now` is asked for the time after bytes have come. `None`, without calling `fill`, where the next
+    /// bytes have to go through [`poll_event`](Self::poll_event). Nothing may be left of earlier inputs.
     pub fn fill_payload<R>(
         &mut self,
         fill: impl FnOnce(&mut bytes::buf::Limit<&mut Vec<u8>>) -> R,
         now: impl FnOnce() -> Instant,
-    ) -> Option<(R, Option<Message>)> {
-        let mut frame = self.frame.filter(|frame| frame.remaining >= FILL_FROM)?;
+    ) -> Option<Filled<R>> {
+        let mut frame = self.frame?;
         let message = self.assembler.as_mut().filter(|it| !it.is_compressed())?;
+        if frame.remaining.max(message.len() as u64) < FILL_FROM {
+            return None;
+        }
         // A message that was to be streamed, and is not any more, has not been measured by its header.
         let promised = frame.remaining.saturating_add(message.len() as u64);
         if !self.settings.limits.message_bytes.allows_u64(promised) {
@@ -168,11 +182,12 @@ impl Connection {
         let payload = message.binary_with_room(frame.remaining, frame.fin)?;
         let before = payload.len();
         let expected = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
-        let room = (payload.capacity() - before).min(expected).min(FILL_MAX);
+        let room = (payload.capacity() - before).min(FILL_MAX).min(expected.saturating_add(BEHIND));
         let result = fill(&mut (&mut *payload).limit(room));
+        let behind = payload.split_off(payload.len().min(before.saturating_add(expected)));
         let filled = payload.get_mut(before..).unwrap_or_default();
         if filled.is_empty() {
-            return Some((result, None));
+            return Some(Filled { result, message: None, behind });
         }
         if let Some(key) = &mut frame.key {
             key.apply(filled);
@@ -188,7 +203,8 @@ impl Connection {
         if let Some(message) = &complete {
             self.filled_bytes = message.len();
         }
-        Some((result, complete.and_then(|message| message.finish().ok())))
+        let message = complete.and_then(|message| message.finish().ok());
+        Some(Filled { result, message, behind })
     }
 
     /// Whether the next frame may be a message that is wanted whole.

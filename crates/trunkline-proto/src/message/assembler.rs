@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::ProtocolError;
-use crate::frame::MaskKey;
+use crate::frame::{HEADER_BYTES_MAX, MaskKey};
 use crate::limits::{Limits, TINY_FRAGMENT_BYTES};
 use crate::message::utf8::InvalidUtf8;
 use crate::message::{Message, MessageKind, Utf8Stream};
@@ -16,6 +16,10 @@ use crate::message::{Message, MessageKind, Utf8Stream};
 /// Reserved at once on the word of a header. More only once a quarter of it has come, or for a peer that
 /// has kept its word: see [`Assembler::earn`].
 const RESERVE_ON_PROMISE: usize = 64 << 10;
+
+/// Room at the end of a message for what follows it. A read that leaves some of it empty has emptied the
+/// transport, and the next one, which would only say so, is spared.
+pub(crate) const BEHIND: usize = HEADER_BYTES_MAX;
 
 /// Text is unmasked, checked and copied in pieces of this size, which stay in the first-level cache.
 const TEXT_BLOCK: usize = 8 << 10;
@@ -205,9 +209,13 @@ impl Assembler {
         let promised = usize::try_from(expected)
             .unwrap_or(usize::MAX)
             .min(arrived.saturating_mul(4).max(self.earned));
-        // Where more frames follow, doubling keeps a message of many short ones from being moved
-        // once for each of them.
-        if fin { promised } else { promised.max(self.len()) }
+        match fin {
+            true if promised as u64 == expected => promised.saturating_add(BEHIND),
+            true => promised,
+            // Where more frames follow, doubling keeps a message of many short ones from being moved
+            // once for each of them.
+            false => promised.max(self.len()),
+        }
     }
 
     /// Takes a piece of the payload that an extension has already turned back.

@@ -13,7 +13,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 use faststr::FastStr;
 
-pub(crate) use assembler::Assembler;
+pub(crate) use assembler::{Assembler, BEHIND};
 pub use outgoing::Outgoing;
 pub use prepared::Prepared;
 pub use received::{InPlace, Masked, Received};

@@ -370,12 +370,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ) -> Option<Poll<Result<usize, Error>>> {
         let stream = &mut self.stream;
         let fill = |payload: &mut Limit<&mut Vec<u8>>| pin!(stream.read_buf(payload)).poll(cx);
-        let (read, message) = self.conn.fill_payload(fill, clock)?;
-        if let Some(message) = message {
+        let filled = self.conn.fill_payload(fill, clock)?;
+        if !filled.behind.is_empty() {
+            self.inbox = BytesMut::from(&*filled.behind);
+        }
+        if let Some(message) = filled.message {
             self.filled = true;
             sink.on_event(Event::Message(Received::Whole(message)));
         }
-        Some(match read {
+        Some(match filled.result {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
             Poll::Ready(Ok(bytes)) => Poll::Ready(Ok(bytes)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
