@@ -9,7 +9,7 @@ mod twin;
 use bytes::{Buf, BufMut, BytesMut};
 use trunkline_proto::limits::Settings;
 use trunkline_proto::message::InPlace;
-use trunkline_proto::{Connection, Event, Input, Limit, Message, ProtocolError, Role};
+use trunkline_proto::{Connection, Event, Input, Limit, Message, ProtocolError, Role, Timeout};
 
 use support::*;
 
@@ -36,6 +36,7 @@ fn sparing_copies(
     bytes: &[u8],
     cuts: &[usize],
     shared_from: usize,
+    spare: usize,
 ) -> Heard {
     let mut messages = Vec::new();
     let mut unread = BytesMut::new();
@@ -45,7 +46,7 @@ fn sparing_copies(
         from = to;
         while !piece.is_empty() || !unread.is_empty() {
             if unread.is_empty() {
-                let fill = |room: &mut bytes::buf::Limit<&mut Vec<u8>>| {
+                let fill = |room: &mut bytes::buf::Limit<&mut BytesMut>| {
                     let fits = piece.len().min(room.remaining_mut());
                     room.put_slice(&piece[..fits]);
                     fits
@@ -59,6 +60,7 @@ fn sparing_copies(
                 }
             }
             unread.extend_from_slice(std::mem::take(&mut piece));
+            unread.reserve(spare);
             match conn.poll_shared(&mut unread, shared_from, start()) {
                 Ok(Some(message)) => {
                     messages.push(message);
@@ -106,11 +108,12 @@ fn copied(message: InPlace<'_>) -> Message {
 fn check(role: Role, change: fn(&mut Settings), bytes: &[u8]) {
     let expected = plainly(&mut connection(role, change), bytes);
     let mut random = Random::new(bytes.len() as u64 + 1);
-    for shared_from in [0, 1000, 70_000] {
+    for (shared_from, spare) in [(0, 0), (1000, 0), (70_000, 0), (0, 2 << 20), (20_000, 400_000)] {
         for pieces in [0, 1, 2, 7] {
             let mut cuts: Vec<usize> = (0..pieces).map(|_| random.below(bytes.len() + 1)).collect();
             cuts.sort_unstable();
-            let got = sparing_copies(&mut connection(role, change), bytes, &cuts, shared_from);
+            let mut conn = connection(role, change);
+            let got = sparing_copies(&mut conn, bytes, &cuts, shared_from, spare);
             assert_eq!(got, expected, "{role:?}, shared from {shared_from}, cut at {cuts:?}");
         }
     }
@@ -219,7 +222,7 @@ fn room_is_made_at_once_for_a_peer_that_has_filled_it_before() {
             assert_eq!(conn.poll_event(&mut Input::new(&mut first), start()), Ok(None));
             let mut rooms = Vec::new();
             let message = loop {
-                let fill = |room: &mut bytes::buf::Limit<&mut Vec<u8>>| {
+                let fill = |room: &mut bytes::buf::Limit<&mut BytesMut>| {
                     rooms.push(room.remaining_mut());
                     let (fits, later) = rest.split_at(rest.len().min(room.remaining_mut()));
                     room.put_slice(fits);
@@ -264,5 +267,43 @@ fn small_messages_stop_at_the_one_that_is_enough() {
         }
         assert!(input.is_empty());
         assert!(received.iter().map(Message::as_bytes).eq(&sent));
+    }
+}
+
+/// What `poll_shared` makes of the first bytes of a message of 200 000, in an input with this capacity.
+fn begun(conn: &mut Connection, first: u8, arrived: usize, capacity: usize) -> BytesMut {
+    let whole = frame(conn.role().peer(), first, &[b'x'; 200_000]);
+    let mut input = BytesMut::with_capacity(capacity);
+    input.extend_from_slice(&whole[..whole.len() - 200_000 + arrived]);
+    assert_eq!(conn.poll_shared(&mut input, 32 << 10, start()), Ok(None));
+    input
+}
+
+/// An input is taken over with the beginning of a message that has room for its end there. It takes a
+/// fair part of that memory for it to be pinned, and there is a deadline for the rest.
+#[test]
+fn sec_fr_09_beginning_of_a_message_takes_an_input_over() {
+    const CAPACITY: usize = 256 << 10;
+    for role in ROLES {
+        let mut conn = connection(role, generous);
+        assert!(begun(&mut conn, 0x82, 32 << 10, CAPACITY).is_empty());
+        assert!(conn.memory_bytes() > 200_000);
+        let due = start() + conn.settings().unfinished_message_timeout.unwrap();
+        conn.handle_timeout(due - std::time::Duration::from_millis(1)).unwrap();
+        assert_eq!(conn.handle_timeout(due), Err(Timeout::UnfinishedMessage));
+
+        for (first, arrived, capacity) in [
+            (0x82, 0, CAPACITY),
+            (0x82, (32 << 10) - 1, CAPACITY),
+            (0x82, 100_000, 200_000),
+            // Text is checked as it comes, and more of a message may follow.
+            (0x81, 100_000, CAPACITY),
+            (0x02, 100_000, CAPACITY),
+        ] {
+            let mut conn = connection(role, generous);
+            let left = begun(&mut conn, first, arrived, capacity);
+            assert!(left.len() >= arrived && !left.is_empty(), "{first:x} {arrived} {capacity}");
+            assert!(conn.memory_bytes() < 1024);
+        }
     }
 }

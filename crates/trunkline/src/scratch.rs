@@ -12,9 +12,16 @@ use bytes::BytesMut;
 /// from the short read that the next one would only say "nothing there".
 const READ_BYTES: usize = 256 << 10;
 
-/// A message of this size or more is handed on in the buffer that it was read into, which it keeps
-/// from being used again: at most eight times its size. Smaller ones are copied.
-pub(crate) const SHARED_FROM: usize = READ_BYTES / 8;
+/// A message of at least this fraction of a buffer is handed on in the buffer that it was read into, which
+/// it keeps from being used again: so that takes at most eight times its size. Smaller ones are copied.
+pub(crate) const SHARED_FRACTION: usize = 8;
+
+/// The same as a size, for the thread's buffer.
+pub(crate) const SHARED_FROM: usize = READ_BYTES / SHARED_FRACTION;
+
+/// Large messages whose memory a thread keeps: a few MiB. Given back to the allocator, it would go back to
+/// the system, and be made anew page by page.
+const LARGE_BUFFERS_MAX: usize = 4;
 
 /// Frames gathered before one write: the high-water mark and one small message.
 const WRITE_BYTES: usize = 72 << 10;
@@ -25,6 +32,7 @@ const WRITE_BUFFERS_MAX: usize = 4;
 
 thread_local! {
     static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
+    static LARGE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
     static WRITE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -47,6 +55,20 @@ fn emptied(buffer: &mut Option<BytesMut>) -> &mut BytesMut {
         }
     }
     buffer.get_or_insert_with(|| BytesMut::with_capacity(READ_BYTES))
+}
+
+/// A buffer for a large message: empty, with capacity. It need not be given back: the thread keeps hold of
+/// its memory, and lends it again once no message lives in it.
+pub(crate) fn take_large(capacity: usize) -> BytesMut {
+    LARGE.with_borrow_mut(|kept| {
+        let mut buffer = match kept.iter_mut().position(|last| last.try_reclaim(capacity)) {
+            Some(free) => kept.swap_remove(free),
+            None => BytesMut::with_capacity(capacity),
+        };
+        kept.truncate(LARGE_BUFFERS_MAX - 1);
+        kept.push(buffer.split_off(buffer.capacity()));
+        buffer
+    })
 }
 
 /// A buffer to gather frames in: empty, with capacity.

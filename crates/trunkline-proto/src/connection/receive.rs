@@ -23,7 +23,7 @@ pub(super) struct Frame {
     pub(super) remaining: u64,
     /// How many of them, at the front of the input, are unmasked already: the inflater takes less
     /// at a time than there is.
-    unmasked: usize,
+    pub(super) unmasked: usize,
 }
 
 /// What one step brought. None of it borrows from the connection, so that steps can be repeated.

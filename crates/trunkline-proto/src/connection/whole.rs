@@ -7,11 +7,14 @@ use std::time::Instant;
 use bytes::{Buf, BufMut, BytesMut};
 
 use crate::Role;
+use crate::connection::receive::Frame;
 use crate::connection::{Connection, Input};
 use crate::error::ProtocolError;
-use crate::frame::{FrameHeader, MaskKey, OpCode};
+use crate::frame::{FrameHeader, HEADER_BYTES_MAX, MaskKey, OpCode};
 use crate::limits::Limits;
-use crate::message::{BEHIND, InPlace, Masked, Message, MessageKind, Received, Text, from_utf8};
+use crate::message::{
+    Assembler, BEHIND, InPlace, Masked, Message, MessageKind, Received, Text, from_utf8,
+};
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
@@ -42,7 +45,7 @@ pub struct Filled<R> {
     /// The message, if it is complete.
     pub message: Option<Message>,
     /// Bytes that came behind the payload: they come first in the next input.
-    pub behind: Vec<u8>,
+    pub behind: BytesMut,
 }
 
 impl Connection {
@@ -106,6 +109,10 @@ impl Connection {
     /// Takes the next message off the front of `input` without a copy, if it is a single frame that is
     /// all there, of `min` bytes at the least and not compressed.
     ///
+    /// If only the beginning of such a message is there, and it is binary, takes `input` over altogether
+    /// to go on with it there, where there is room for the rest: `min` bytes must have come, or the peer
+    /// has sent a message before that was as large as `input` can become.
+    ///
     /// The message keeps all of `input`'s memory alive for as long as it lives, so `min` should be a
     /// fair share of that. Anything else is left for [`poll_event`](Self::poll_event).
     ///
@@ -117,46 +124,90 @@ impl Connection {
         min: usize,
         now: Instant,
     ) -> Result<Option<Message>, ProtocolError> {
-        if input.len() < min || !self.is_between_messages() {
+        if !self.is_between_messages() {
             return Ok(None);
         }
-        let Some((kind, payload)) = self.take_shared(input, min) else { return Ok(None) };
-        self.left_bytes = 0;
-        self.keepalive.on_bytes(now);
-        self.keepalive.on_message(now);
+        let Some((header, header_len)) = self.parse_shareable(input, min) else { return Ok(None) };
+        let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        if input.len() - header_len < payload_len {
+            self.adopt(&header, header_len, input, min, now);
+            return Ok(None);
+        }
+        let mut payload = input.split_to(header_len + payload_len);
+        payload.advance(header_len);
+        self.take_shared(&header, payload, now).map(Some)
+    }
+
+    /// The capacity of an input that has room for a message of so many bytes: its header comes before
+    /// it, and something may follow.
+    pub const fn room_for(payload_bytes: usize) -> usize {
+        payload_bytes.saturating_add(HEADER_BYTES_MAX + BEHIND)
+    }
+
+    /// The header of the frame at the front of `input` if it may be handed on as it lies there.
+    fn parse_shareable(&self, input: &[u8], min: usize) -> Option<(FrameHeader, usize)> {
+        let (header, header_len) = FrameHeader::parse(input).ok()??;
+        let is_data = matches!(header.opcode, OpCode::Text | OpCode::Binary);
+        let is_plain = header.fin && !header.rsv1;
+        let is_masked = header.mask.is_some();
+        let is_in_order = is_data && is_plain && is_masked == (self.role == Role::Server);
+        let is_large = header.payload_len >= min as u64;
+        let is_allowed = is_in_order && is_large && self.check_size(&header, true).is_ok();
+        is_allowed.then_some((header, header_len))
+    }
+
+    /// Hands on a payload that is all there.
+    fn take_shared(
+        &mut self,
+        header: &FrameHeader,
+        mut payload: BytesMut,
+        now: Instant,
+    ) -> Result<Message, ProtocolError> {
+        self.on_payload(header.mask, &mut payload, now);
         let payload = payload.freeze();
-        match kind {
-            MessageKind::Binary => Ok(Some(Message::Binary(payload))),
-            MessageKind::Text => match Text::from_utf8(payload) {
-                Some(text) => Ok(Some(Message::Text(text))),
-                None => Err(self.fail(ProtocolError::InvalidUtf8, now)),
-            },
+        if header.opcode == OpCode::Binary {
+            return Ok(Message::Binary(payload));
+        }
+        match Text::from_utf8(payload) {
+            Some(text) => Ok(Message::Text(text)),
+            None => Err(self.fail(ProtocolError::InvalidUtf8, now)),
         }
     }
 
-    /// The unmasked payload of the frame at the front of `input`, if nothing is wrong with it.
-    fn take_shared(&self, input: &mut BytesMut, min: usize) -> Option<(MessageKind, BytesMut)> {
-        let (header, header_len) = FrameHeader::parse(input).ok()??;
-        let kind = match header.opcode {
-            OpCode::Text => MessageKind::Text,
-            OpCode::Binary => MessageKind::Binary,
-            _ => return None,
-        };
-        let payload_len = usize::try_from(header.payload_len).ok()?;
-        let is_plain = header.fin && !header.rsv1;
-        let is_masked = header.mask.is_some();
-        if !is_plain || is_masked != (self.role == Role::Server) || payload_len < min {
-            return None;
+    /// Goes on with a payload where its beginning lies. Not with text: it is checked as it comes.
+    fn adopt(
+        &mut self,
+        header: &FrameHeader,
+        header_len: usize,
+        input: &mut BytesMut,
+        min: usize,
+        now: Instant,
+    ) {
+        let arrived = input.len() - header_len;
+        let remaining = header.payload_len - arrived as u64;
+        let has_room = (input.capacity() - input.len()) as u64 >= remaining;
+        let is_paid_for = arrived >= min || input.capacity() <= Self::room_for(self.filled_bytes);
+        // A header alone pins nothing, see `Assembler::binary_with_room`.
+        if header.opcode != OpCode::Binary || arrived == 0 || !has_room || !is_paid_for {
+            return;
         }
-        if self.check_size(&header, true).is_err() || input.len() - header_len < payload_len {
-            return None;
+        // What is left of the input is a hold on its memory, for whoever wants to use it again.
+        let hold = input.split_off(input.capacity());
+        let mut payload = std::mem::replace(input, hold);
+        payload.advance(header_len);
+        self.on_payload(header.mask, &mut payload, now);
+        let key = header.mask.map(|key| key.advanced(arrived));
+        self.frame = Some(Frame { fin: true, key, remaining, unmasked: 0 });
+        self.assembler = Some(Box::new(Assembler::adopted(payload, now)));
+    }
+
+    fn on_payload(&mut self, key: Option<MaskKey>, payload: &mut [u8], now: Instant) {
+        self.left_bytes = 0;
+        self.keepalive.on_bytes(now);
+        self.keepalive.on_message(now);
+        if let Some(key) = key {
+            key.apply(payload);
         }
-        let mut frame = input.split_to(header_len + payload_len);
-        frame.advance(header_len);
-        if let Some(key) = header.mask {
-            key.apply(&mut frame);
-        }
-        Some((kind, frame))
     }
 
     /// Lets `fill` append the next bytes of the transport to the message that is coming in, where they
@@ -166,7 +217,7 @@ impl Connection {
     /// bytes have to go through [`poll_event`](Self::poll_event). Nothing may be left of earlier inputs.
     pub fn fill_payload<R>(
         &mut self,
-        fill: impl FnOnce(&mut bytes::buf::Limit<&mut Vec<u8>>) -> R,
+        fill: impl FnOnce(&mut bytes::buf::Limit<&mut BytesMut>) -> R,
         now: impl FnOnce() -> Instant,
     ) -> Option<Filled<R>> {
         let mut frame = self.frame?;
@@ -184,7 +235,10 @@ impl Connection {
         let expected = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
         let room = (payload.capacity() - before).min(FILL_MAX).min(expected.saturating_add(BEHIND));
         let result = fill(&mut (&mut *payload).limit(room));
-        let behind = payload.split_off(payload.len().min(before.saturating_add(expected)));
+        let behind = match before.saturating_add(expected) {
+            end if end < payload.len() => payload.split_off(end),
+            _ => BytesMut::new(),
+        };
         let filled = payload.get_mut(before..).unwrap_or_default();
         if filled.is_empty() {
             return Some(Filled { result, message: None, behind });

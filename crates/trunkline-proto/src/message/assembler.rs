@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::error::ProtocolError;
 use crate::frame::{HEADER_BYTES_MAX, MaskKey};
@@ -41,7 +41,7 @@ pub(crate) struct Assembler {
 #[derive(Debug)]
 enum Body {
     Text(String),
-    Binary(Vec<u8>),
+    Binary(BytesMut),
     /// The application takes the payload as it comes; only the check of text is kept.
     Streamed {
         /// Whether any of it has been handed on.
@@ -54,7 +54,7 @@ impl Assembler {
     pub(crate) fn whole(kind: MessageKind, compressed: bool, now: Instant) -> Self {
         let body = match kind {
             MessageKind::Text => Body::Text(String::new()),
-            MessageKind::Binary => Body::Binary(Vec::new()),
+            MessageKind::Binary => Body::Binary(BytesMut::new()),
         };
         Self::with_body(kind, compressed, now, body)
     }
@@ -62,6 +62,11 @@ impl Assembler {
     /// Begins a message whose payload is handed on as it comes.
     pub(crate) fn streamed(kind: MessageKind, compressed: bool, now: Instant) -> Self {
         Self::with_body(kind, compressed, now, Body::Streamed { begun: false })
+    }
+
+    /// Goes on with a binary message in the buffer that its beginning lies in.
+    pub(crate) fn adopted(begun: BytesMut, now: Instant) -> Self {
+        Self::with_body(MessageKind::Binary, false, now, Body::Binary(begun))
     }
 
     /// The same message, to be kept until it is whole, if nothing of it has been handed on yet.
@@ -163,15 +168,19 @@ impl Assembler {
         let room = self.room(self.len() + piece.len(), expected, fin);
         match (&mut self.body, key) {
             (Body::Binary(bytes), key) => {
-                grow(bytes.capacity() - bytes.len() < piece.len(), || bytes.reserve_exact(room));
-                match key {
-                    Some(key) => key.apply_to_copy(piece, bytes),
-                    None => bytes.extend_from_slice(piece),
+                if bytes.capacity() - bytes.len() < piece.len() {
+                    make_room(bytes, room);
                 }
+                if let Some(key) = key {
+                    key.apply(piece);
+                }
+                bytes.extend_from_slice(piece);
                 Ok(())
             }
             (Body::Text(text), mut key) => {
-                grow(text.capacity() - text.len() < piece.len(), || text.reserve_exact(room));
+                if text.capacity() - text.len() < piece.len() {
+                    text.reserve_exact(room);
+                }
                 for block in piece.chunks_mut(TEXT_BLOCK) {
                     if let Some(key) = &mut key {
                         key.apply(block);
@@ -192,14 +201,16 @@ impl Assembler {
 
     /// The payload so far, with room for more of it, if it can be read to where it belongs: text has
     /// to be checked on the way.
-    pub(crate) fn binary_with_room(&mut self, expected: u64, fin: bool) -> Option<&mut Vec<u8>> {
+    pub(crate) fn binary_with_room(&mut self, expected: u64, fin: bool) -> Option<&mut BytesMut> {
         let room = self.room(self.len(), expected, fin);
         // Not before the first bytes have come: a header alone reserves nothing.
         let Body::Binary(bytes) = &mut self.body else { return None };
         if bytes.is_empty() {
             return None;
         }
-        grow(bytes.capacity() == bytes.len(), || bytes.reserve_exact(room));
+        if bytes.capacity() == bytes.len() {
+            make_room(bytes, room);
+        }
         Some(bytes)
     }
 
@@ -251,14 +262,15 @@ impl Assembler {
         self.check_end()?;
         Ok(match self.body {
             Body::Text(text) => Message::Text(text.into()),
-            Body::Binary(bytes) => Message::Binary(bytes.into()),
+            Body::Binary(bytes) => Message::Binary(bytes.freeze()),
             Body::Streamed { .. } => Message::Binary(Bytes::new()),
         })
     }
 }
 
-fn grow(is_short: bool, reserve: impl FnOnce()) {
-    if is_short {
-        reserve();
-    }
+/// Makes room for exactly so many bytes more: what grows by itself grows to twice its size.
+fn make_room(bytes: &mut BytesMut, room: usize) {
+    let mut larger = BytesMut::with_capacity(bytes.len().saturating_add(room));
+    larger.extend_from_slice(bytes);
+    *bytes = larger;
 }

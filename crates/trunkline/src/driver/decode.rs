@@ -75,16 +75,18 @@ impl Sink for Discard {
     }
 }
 
-/// Decodes `bytes` into `sink`, beginning at `from`, which is moved behind what has been taken.
+/// Decodes `bytes` into `sink`, beginning at `from`, which is moved behind what has been taken. Messages from
+/// `shared_from` bytes on are handed on in the buffer that they lie in.
 pub(super) fn decode(
     conn: &mut Connection,
     bytes: &mut BytesMut,
     from: &mut usize,
+    shared_from: usize,
     now: Instant,
     sink: &mut impl Sink,
 ) -> Decoded {
     loop {
-        if let Some(shared) = decode_shared(conn, bytes, from, now) {
+        if let Some(shared) = decode_shared(conn, bytes, from, shared_from, now) {
             match shared {
                 Ok(message) => match sink.on_event(Event::Message(Received::Whole(message))) {
                     Next::Any => continue,
@@ -105,19 +107,20 @@ pub(super) fn decode(
     }
 }
 
-/// Takes a large message together with the buffer that it lies in.
+/// Takes a large message together with the buffer that it lies in, or has one that has begun go on in it.
 #[inline]
 fn decode_shared(
     conn: &mut Connection,
     bytes: &mut BytesMut,
     from: &mut usize,
+    min: usize,
     now: Instant,
 ) -> Option<Result<Message, Error>> {
     if bytes.len() - *from < SHARED_FROM {
         return None;
     }
     bytes.advance(std::mem::take(from));
-    conn.poll_shared(bytes, SHARED_FROM, now).map_err(Error::from).transpose()
+    conn.poll_shared(bytes, min, now).map_err(Error::from).transpose()
 }
 
 /// Decodes the messages that lie there whole, as far as the sink wants them, or the next event and the

@@ -22,14 +22,14 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::buf::Limit;
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 #[cfg(feature = "stream")]
 use trunkline_proto::QueueError;
 use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
 
 use crate::error::Error;
-use crate::scratch;
+use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
 #[cfg(feature = "server")]
 use crate::tether::Tie;
 use crate::timer::Timer;
@@ -44,9 +44,9 @@ use turn::Turn;
 /// reach the default high-water mark.
 const SLICES: usize = 32;
 
-/// After a message that was read to where it belongs, the next one may well be as large. What comes with
-/// its header has to be copied, so that is kept small.
-const READ_BEFORE_FILL: usize = 16 << 10;
+/// After a large message a buffer is made for the next one, of the same size up to this: its beginning
+/// then needs no copy.
+const LARGE_MAX: usize = 1 << 20;
 
 /// Messages that are handed out one after the other without a wait. Then it is the turn of other tasks,
 /// however many are there: as many as tokio lets a task take from one of its own queues.
@@ -86,8 +86,9 @@ pub(crate) struct Driver<S> {
     now: Instant,
     /// The next message is received in chunks.
     streamed: bool,
-    /// The last message was read to where it belongs, so the next one may have to be too.
-    filled: bool,
+    /// The size of the last message if it was too large for the thread's buffer: the next one may well
+    /// be as large.
+    large_bytes: usize,
     /// Messages that were handed out since the last wait.
     messages_in_a_row: usize,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
@@ -124,7 +125,7 @@ impl<S> Driver<S> {
             timer: Timer::default(),
             now,
             streamed: false,
-            filled: false,
+            large_bytes: 0,
             messages_in_a_row: 0,
             unflushed: false,
             #[cfg(feature = "server")]
@@ -255,7 +256,8 @@ impl<S> Driver<S> {
     /// Decodes what is in the inbox.
     fn decode_inbox(&mut self, sink: &mut impl Sink) -> Decoded {
         let mut taken = 0;
-        let decoded = decode(&mut self.conn, &mut self.inbox, &mut taken, self.now, sink);
+        let decoded =
+            decode(&mut self.conn, &mut self.inbox, &mut taken, SHARED_FROM, self.now, sink);
         self.inbox.advance(taken);
         // Whoever waits now must not hold on to the memory of what has been taken.
         if self.inbox.is_empty() || matches!(decoded, Decoded::All) {
@@ -345,21 +347,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             return result;
         }
-        scratch::with_read(|scratch| {
-            if !self.inbox.is_empty() {
-                scratch.extend_from_slice(&self.inbox);
+        let large = std::mem::take(&mut self.large_bytes);
+        if large == 0 {
+            return scratch::with_read(|scratch| self.poll_read_into(cx, scratch, sink));
+        }
+        let mut buffer = scratch::take_large(Connection::room_for(large));
+        let read = self.poll_read_into(cx, &mut buffer, sink);
+        let goes_on = match read {
+            Poll::Ready(Ok(bytes)) => bytes >= large,
+            _ => read.is_pending(),
+        };
+        if goes_on {
+            self.large_bytes = large;
+        }
+        read
+    }
+
+    fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<usize, Error>> {
+        if !self.inbox.is_empty() {
+            buffer.extend_from_slice(&self.inbox);
+        }
+        match pin!(self.stream.read_buf(buffer)).poll(cx) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
+            Poll::Ready(Ok(bytes)) => {
+                self.on_read(cx, buffer, sink);
+                Poll::Ready(Ok(bytes))
             }
-            let room = if std::mem::take(&mut self.filled) { READ_BEFORE_FILL } else { usize::MAX };
-            match pin!(self.stream.read_buf(&mut (&mut *scratch).limit(room))).poll(cx) {
-                Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-                Poll::Ready(Ok(bytes)) => {
-                    self.on_read(cx, scratch, sink);
-                    Poll::Ready(Ok(bytes))
-                }
-                Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
-                Poll::Pending => Poll::Pending,
-            }
-        })
+            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// Reads the payload of a large message to where it belongs, if that is what comes next.
@@ -369,13 +390,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         sink: &mut impl Sink,
     ) -> Option<Poll<Result<usize, Error>>> {
         let stream = &mut self.stream;
-        let fill = |payload: &mut Limit<&mut Vec<u8>>| pin!(stream.read_buf(payload)).poll(cx);
+        let fill = |payload: &mut Limit<&mut BytesMut>| pin!(stream.read_buf(payload)).poll(cx);
         let filled = self.conn.fill_payload(fill, clock)?;
         if !filled.behind.is_empty() {
-            self.inbox = BytesMut::from(&*filled.behind);
+            self.inbox = filled.behind;
         }
         if let Some(message) = filled.message {
-            self.filled = true;
+            self.large_bytes = message.len().min(LARGE_MAX);
             sink.on_event(Event::Message(Received::Whole(message)));
         }
         Some(match filled.result {
@@ -388,9 +409,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.now = clock();
+        let shared_from = (bytes.capacity() / SHARED_FRACTION).max(SHARED_FROM);
         let mut taken = 0;
         let outcome = loop {
-            match decode(&mut self.conn, bytes, &mut taken, self.now, sink) {
+            match decode(&mut self.conn, bytes, &mut taken, shared_from, self.now, sink) {
                 Decoded::Pinged => {
                     self.try_flush(cx);
                     if sink.is_satisfied() {
