@@ -116,7 +116,10 @@ impl Channel {
     /// When its stream may be forgotten. Not as long as somebody is attached, which is use, or
     /// publications are kept, which have positions.
     pub(super) fn stream_ends(&self, unused_ttl: Duration) -> Option<Moment> {
-        let stream = self.stream.as_ref().filter(|it| it.oldest().is_none())?;
+        let stream = self.stream.as_deref()?;
+        if stream.oldest().is_some() || stream.is_waiting() {
+            return None;
+        }
         self.attached.is_empty().then(|| stream.ends(unused_ttl))
     }
 

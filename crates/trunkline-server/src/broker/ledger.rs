@@ -1,6 +1,6 @@
 //! [`Ledger`]: what all channels of a partition keep together, and which is to be looked at when.
 
-use trunkline_hub::ChannelName;
+use trunkline_hub::{ChannelName, Epoch};
 
 use super::agenda::Agenda;
 use super::channel::Channel;
@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     pub(super) accepted: u64,
     pub(super) evicted: u64,
     pub(super) refused: u64,
+    /// Streams that ended, for a log; `None` if there is none.
+    pub(super) ended: Option<Vec<(ChannelName, Epoch)>>,
 }
 
 /// What one channel keeps before it is changed.
@@ -41,6 +43,7 @@ impl Ledger {
             accepted: 0,
             evicted: 0,
             refused: 0,
+            ended: None,
         }
     }
 
@@ -89,6 +92,9 @@ impl Ledger {
     pub(super) fn end_stream(&mut self, name: &ChannelName, channel: &mut Channel) {
         if let Some(mut stream) = channel.stream.take() {
             self.ages.remove(name, &mut stream.age);
+            if let Some(ended) = &mut self.ended {
+                ended.push((name.clone(), stream.position().epoch));
+            }
         }
     }
 

@@ -15,11 +15,13 @@ mod agenda;
 mod channel;
 mod ledger;
 mod limits;
+mod log;
 mod memory;
 mod moment;
 mod partition;
 mod pattern;
 mod presence;
+mod reserved;
 mod results;
 mod stats;
 mod stream;
@@ -30,6 +32,9 @@ use trunkline_hub::Now;
 use trunkline_hub::broker::{Answer, Delivery, Request};
 
 pub use limits::BrokerLimits;
+pub use log::{
+    Fsync, Log, LogBroker, LogOptions, LogReport, LogStats, Medium, OpenError, Opened, Partitions,
+};
 pub use memory::MemoryBroker;
 pub use pattern::ChannelPattern;
 pub use stats::{BrokerStats, ChannelSummary};

@@ -13,6 +13,11 @@ impl Moment {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// So much earlier.
+    pub(super) fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// The end of the second that it lies in.
     pub(super) const fn second_end(self) -> Self {
         Self(self.0.div_euclid(1000).saturating_add(1).saturating_mul(1000))

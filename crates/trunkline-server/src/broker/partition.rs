@@ -55,18 +55,19 @@ impl Partition {
         options: HistoryOptions,
         filter: &HistoryFilter,
     ) -> Outcome {
-        self.make(now, name, |channel, now, entropy| {
+        let page = self.make(now, name, |channel, now, entropy| {
             channel.attach(caller);
             if options.is_on() {
                 use_stream(channel, options, now, entropy);
             }
-            Outcome::Page(channel.page(filter))
-        })
+            channel.page(filter)
+        });
+        page.map_or_else(Outcome::Failed, Outcome::Page)
     }
 
     /// Delivers no more.
     pub(super) fn detach(&mut self, now: Now, caller: Caller, name: &ChannelName) {
-        self.change(now, name, |channel, now| channel.detach(caller, now));
+        self.change(now, name, |channel, now, _| channel.detach(caller, now));
     }
 
     /// What is kept of the past.
@@ -78,13 +79,14 @@ impl Partition {
         filter: &HistoryFilter,
     ) -> Outcome {
         if !options.is_on() {
-            let page = self.change(now, name, |channel, _| channel.page(filter));
+            let page = self.change(now, name, |channel, _, _| channel.page(filter));
             return Outcome::Page(page.unwrap_or_default());
         }
-        self.make(now, name, |channel, now, entropy| {
+        let page = self.make(now, name, |channel, now, entropy| {
             use_stream(channel, options, now, entropy);
-            Outcome::Page(channel.page(filter))
-        })
+            channel.page(filter)
+        });
+        page.map_or_else(Outcome::Failed, Outcome::Page)
     }
 
     /// Accepts a publication and delivers it.
@@ -95,29 +97,58 @@ impl Partition {
         publish: Publish,
         outlet: &mut dyn Outlet,
     ) -> Outcome {
-        let key_bytes = publish.idempotency_key.as_ref().map_or(0, |it| it.len());
-        if key_bytes.max(publish.version_epoch.len()) > self.ledger.limits.key_bytes {
+        if !self.is_taken(&publish) {
             return Outcome::Failed(CommandError::LimitExceeded);
         }
         let Some(key) = &publish.idempotency_key else {
             return self.accept(now, name, publish, outlet).into_outcome();
         };
-        let moment = self.clock.moment(now.instant);
-        self.results.expire(moment);
         let result = Results::name(&name, key);
-        if let Some(position) = self.results.find(&result) {
+        if let Some(position) = self.result(now, &result) {
             return Outcome::Published(position);
         }
         let accepted = self.accept(now, name, publish, outlet);
         if let Accepted::Yes(position) = &accepted {
-            self.results.add(result, *position, self.ledger.limits.results, moment);
+            self.remember(now, result, *position);
         }
         accepted.into_outcome()
     }
 
+    /// Whether the parts of a publication are within their bounds.
+    pub(super) fn is_taken(&self, publish: &Publish) -> bool {
+        let key_bytes = publish.idempotency_key.as_ref().map_or(0, |it| it.len());
+        key_bytes.max(publish.version_epoch.len()) <= self.ledger.limits.key_bytes
+    }
+
+    /// What came of the publication whose key has this name.
+    pub(super) fn result(&mut self, now: Now, name: &str) -> Option<Option<StreamPosition>> {
+        self.results.expire(self.clock.moment(now.instant));
+        self.results.find(name)
+    }
+
+    /// Remembers what came of the publication whose key has this name.
+    pub(super) fn remember(&mut self, now: Now, name: Arc<str>, position: Option<StreamPosition>) {
+        let moment = self.clock.moment(now.instant);
+        self.results.add(name, position, self.ledger.limits.results, moment);
+    }
+
+    /// Remembers what came of a publication at some time before `now`, none of which is before those
+    /// that were handed in already.
+    pub(super) fn remember_since(
+        &mut self,
+        now: Now,
+        name: Arc<str>,
+        position: StreamPosition,
+        time_ms: i64,
+    ) {
+        let age = u64::try_from(now.unix_ms.saturating_sub(time_ms)).unwrap_or(0);
+        let moment = self.clock.moment(now.instant).before(Duration::from_millis(age));
+        self.results.add(name, Some(position), self.ledger.limits.results, moment);
+    }
+
     /// Forgets the past of a channel. Offsets go on.
     pub(super) fn remove_history(&mut self, now: Now, name: &ChannelName) {
-        self.change(now, name, |channel, now| {
+        self.change(now, name, |channel, now, _| {
             if let Some(stream) = &mut channel.stream {
                 stream.touch(now);
                 stream.clear();
@@ -134,21 +165,22 @@ impl Partition {
         ttl_ms: u64,
     ) -> Outcome {
         let is_room = self.ledger.is_room_for_presence();
-        let outcome = self.make(now, name, |channel, now, _| {
-            let until = now.after(Duration::from_millis(ttl_ms));
-            if channel.add_presence(info, until, is_room) {
-                Outcome::Done
-            } else {
+        let added = self.make(now, name, |channel, now, _| {
+            channel.add_presence(info, now.after(Duration::from_millis(ttl_ms)), is_room)
+        });
+        match added {
+            Ok(true) => Outcome::Done,
+            Ok(false) => {
+                self.ledger.refused += 1;
                 Outcome::Failed(CommandError::TooManyRequests)
             }
-        });
-        self.ledger.refused += u64::from(!is_room && matches!(outcome, Outcome::Failed(_)));
-        outcome
+            Err(error) => Outcome::Failed(error),
+        }
     }
 
     /// Forgets that a client is subscribed.
     pub(super) fn remove_presence(&mut self, now: Now, name: &ChannelName, client: ClientId) {
-        self.change(now, name, |channel, _| channel.remove_presence(client));
+        self.change(now, name, |channel, _, _| channel.remove_presence(client));
     }
 
     /// What `ask` says of those who are subscribed; `None` if nobody is.
@@ -158,7 +190,7 @@ impl Partition {
         name: &ChannelName,
         ask: impl FnOnce(&Presence) -> T,
     ) -> Option<T> {
-        self.change(now, name, |channel, _| channel.presence().map(ask)).flatten()
+        self.change(now, name, |channel, _, _| channel.presence().map(ask)).flatten()
     }
 
     /// Tells all who are attached.
@@ -183,7 +215,7 @@ impl Partition {
             if let Some(channel) = self.channels.get_mut(&name) {
                 channel.wait.clear();
             }
-            self.change(now, &name, |_, _| ());
+            self.change(now, &name, |_, _, _| ());
         }
     }
 
@@ -234,19 +266,11 @@ impl Partition {
         };
         let before = self.ledger.open(&name, channel, moment);
         let stream = use_stream(channel, options, moment, &mut self.entropy);
-        if stream.suppresses(publish.version, &publish.version_epoch) {
+        let Some(publication) = stream.accept(publish, now.unix_ms) else {
             let position = stream.position();
             self.ledger.close(&name, channel, before);
             return Accepted::Suppressed(position);
-        }
-        let publication = Arc::new(Publication {
-            offset: stream.position().offset + 1,
-            data: publish.data,
-            info: publish.info,
-            tags: publish.tags,
-            time_ms: now.unix_ms,
-        });
-        stream.set_version(publish.version, publish.version_epoch);
+        };
         stream.push(&publication, options, self.ledger.limits.channel_bytes, moment);
         let position = stream.position();
         self.ledger.close(&name, channel, before);
@@ -258,7 +282,13 @@ impl Partition {
 
     /// Delivers a publication of a channel without history. If it had one until now, that ends: who
     /// recovers later must not take it for whole.
-    fn pass(&mut self, now: Now, name: ChannelName, publish: Publish, outlet: &mut dyn Outlet) {
+    pub(super) fn pass(
+        &mut self,
+        now: Now,
+        name: ChannelName,
+        publish: Publish,
+        outlet: &mut dyn Outlet,
+    ) {
         self.ledger.accepted += 1;
         let Some(channel) = self.channels.get_mut(&name) else { return };
         let had_stream = channel.stream.is_some();
@@ -288,7 +318,7 @@ impl Partition {
     }
 
     /// Drops the oldest publications of all until those that are left fit.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         while self.ledger.is_over_budget() {
             let Some((moment, name)) = self.ledger.ages.pop_first() else { return };
             let Some(channel) = self.channels.get_mut(&name) else { continue };
@@ -305,16 +335,16 @@ impl Partition {
     }
 
     /// Does something to a channel if it is there; forgets it if nothing is left of it then.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         now: Now,
         name: &ChannelName,
-        change: impl FnOnce(&mut Channel, Moment) -> T,
+        change: impl FnOnce(&mut Channel, Moment, &BrokerLimits) -> T,
     ) -> Option<T> {
         let moment = self.clock.moment(now.instant);
         let channel = self.channels.get_mut(name)?;
         let before = self.ledger.open(name, channel, moment);
-        let value = change(channel, moment);
+        let value = change(channel, moment, &self.ledger.limits);
         if !self.ledger.close(name, channel, before) {
             self.forget(name);
         }
@@ -322,22 +352,76 @@ impl Partition {
     }
 
     /// Does something to a channel, made if it is not there; forgets it if nothing is left of it then.
-    fn make(
+    fn make<T>(
         &mut self,
         now: Now,
         name: &ChannelName,
-        change: impl FnOnce(&mut Channel, Moment, &mut Entropy) -> Outcome,
-    ) -> Outcome {
+        change: impl FnOnce(&mut Channel, Moment, &mut Entropy) -> T,
+    ) -> Result<T, CommandError> {
         let moment = self.clock.moment(now.instant);
         let Some(channel) = find_or_make(&mut self.channels, name, &mut self.ledger) else {
-            return Outcome::Failed(CommandError::TooManyRequests);
+            return Err(CommandError::TooManyRequests);
         };
         let before = self.ledger.open(name, channel, moment);
-        let outcome = change(channel, moment, &mut self.entropy);
+        let value = change(channel, moment, &mut self.entropy);
         if !self.ledger.close(name, channel, before) {
             self.forget(name);
         }
-        outcome
+        Ok(value)
+    }
+
+    /// Does something to the stream of a channel, both made if they are not there.
+    pub(super) fn with_stream<T>(
+        &mut self,
+        now: Now,
+        name: &ChannelName,
+        options: HistoryOptions,
+        change: impl FnOnce(&mut Stream) -> T,
+    ) -> Result<T, CommandError> {
+        self.make(now, name, |channel, now, entropy| {
+            change(use_stream(channel, options, now, entropy))
+        })
+    }
+
+    /// Makes a channel of a log, whatever their number.
+    pub(super) fn restore_stream(
+        &mut self,
+        now: Now,
+        name: &ChannelName,
+        restore: impl FnOnce(&mut Channel, Moment, &BrokerLimits),
+    ) {
+        self.channels.entry(name.clone()).or_default();
+        self.change(now, name, restore);
+    }
+
+    /// The channel, if anything is known of it.
+    pub(super) fn find(&self, name: &ChannelName) -> Option<&Channel> {
+        self.channels.get(name)
+    }
+
+    /// The channel, for what changes no sums.
+    pub(super) fn find_mut(&mut self, name: &ChannelName) -> Option<&mut Channel> {
+        self.channels.get_mut(name)
+    }
+
+    /// All streams, in no order.
+    pub(super) fn streams(&self) -> impl Iterator<Item = (&ChannelName, &Stream)> {
+        self.channels.iter().filter_map(|(name, it)| Some((name, it.stream.as_deref()?)))
+    }
+
+    /// Counts a publication.
+    pub(super) const fn count_accepted(&mut self) {
+        self.ledger.accepted += 1;
+    }
+
+    /// Where streams that end are noted, if anybody wants to know.
+    pub(super) const fn ended(&mut self) -> Option<&mut Vec<(ChannelName, Epoch)>> {
+        self.ledger.ended.as_mut()
+    }
+
+    /// From now on streams that end are noted.
+    pub(super) fn note_ended(&mut self) {
+        self.ledger.ended = Some(Vec::new());
     }
 
     /// Forgets a channel of which nothing is left, and gives back memory after many have gone.

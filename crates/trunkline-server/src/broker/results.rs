@@ -9,7 +9,7 @@ use trunkline_hub::{ChannelName, StreamPosition};
 use super::moment::Moment;
 
 /// How long a result is kept, as in Centrifugo: longer than anybody tries again.
-const TTL: Duration = Duration::from_secs(300);
+pub(super) const TTL: Duration = Duration::from_secs(300);
 
 /// Positions by channel and key, the last five minutes of them.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline_hub::broker::Publish;
 use trunkline_hub::{
     Epoch, HistoryFilter, HistoryOptions, HistoryPage, Publication, StreamPosition,
 };
@@ -18,6 +19,9 @@ const ENTRY_BYTES: usize = size_of::<Entry>() + 32;
 /// Streams with room for fewer publications are not worth shrinking.
 const SHRINK_FROM: usize = 64;
 
+/// The place in a log of all that was loaded from it. Those of records that are appended follow.
+pub(super) const LOADED: u64 = 1;
+
 /// The position of a channel and its last publications, without a gap between them.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -26,10 +30,13 @@ pub(super) struct Stream {
     entries: VecDeque<Entry>,
     bytes: usize,
     options: HistoryOptions,
-    version: u64,
-    version_epoch: Box<str>,
+    version: Version,
+    /// Publications that were accepted and are not in it yet, because a disk has not got them.
+    pending: u64,
     /// When anybody last wanted something of the channel.
     used: Moment,
+    /// The place in the log of the first record about it; 0: there is none.
+    pub(super) logged: u64,
     /// Its entry among all streams by the age of their oldest publications.
     pub(super) age: Note,
 }
@@ -38,6 +45,22 @@ pub(super) struct Stream {
 struct Entry {
     publication: Arc<Publication>,
     accepted: Moment,
+}
+
+/// What a stream is, beside its publications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) epoch: Epoch,
+    pub(super) top: u64,
+    pub(super) options: HistoryOptions,
+    pub(super) version: Version,
+}
+
+/// The version of the last accepted publication that had one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) number: u64,
+    pub(super) epoch: Box<str>,
 }
 
 /// What is kept: of one stream, or of all.
@@ -66,11 +89,61 @@ impl Stream {
             entries: VecDeque::new(),
             bytes: 0,
             options,
-            version: 0,
-            version_epoch: "".into(),
+            version: Version::default(),
+            pending: 0,
             used: now,
+            logged: 0,
             age: Note::default(),
         }
+    }
+
+    /// A stream that goes on.
+    pub(super) fn restored(head: Head, now: Moment) -> Self {
+        let Head { epoch, top, options, version } = head;
+        Self { top, version, ..Self::new(epoch, options, now) }
+    }
+
+    /// What it is, with all that was accepted.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            epoch: self.epoch,
+            top: self.top + self.pending,
+            options: self.options,
+            version: self.version.clone(),
+        }
+    }
+
+    /// The publication with this offset, if it is kept.
+    pub(super) fn find(&self, offset: u64) -> Option<&Arc<Publication>> {
+        let entry = self.entries.get(self.index(offset))?;
+        (entry.publication.offset == offset).then_some(&entry.publication)
+    }
+
+    /// All that is kept, the oldest first.
+    pub(super) fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.entries.iter().map(|it| &it.publication)
+    }
+
+    /// Counts a publication that was accepted and is appended once a disk has it.
+    pub(super) const fn reserve(&mut self) {
+        self.pending += 1;
+    }
+
+    /// It is to be appended now.
+    pub(super) const fn unreserve(&mut self) {
+        self.pending -= 1;
+    }
+
+    /// It was not accepted after all: the version is what it was before. Those that came behind it
+    /// are to be taken back first.
+    pub(super) fn take_back(&mut self, version: Version) {
+        self.pending -= 1;
+        self.version = version;
+    }
+
+    /// Whether publications were accepted that are not in it yet.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.pending > 0
     }
 
     /// Where the last publication is.
@@ -83,18 +156,18 @@ impl Stream {
         Kept { publications: self.entries.len(), bytes: self.bytes }
     }
 
-    /// Whether a publication with this version would be older than the last one, or the same.
-    pub(super) fn suppresses(&self, version: u64, version_epoch: &str) -> bool {
-        let same_epoch = version_epoch.is_empty() || *version_epoch == *self.version_epoch;
-        version > 0 && same_epoch && version <= self.version
-    }
-
-    /// Remembers the version of an accepted publication.
-    pub(super) fn set_version(&mut self, version: u64, version_epoch: Box<str>) {
+    /// Gives a publication the next offset; `None` if its version is not above the last one's.
+    pub(super) fn accept(&mut self, publish: Publish, unix_ms: i64) -> Option<Arc<Publication>> {
+        let Publish { data, info, tags, version, version_epoch, .. } = publish;
         if version > 0 {
-            self.version = version;
-            self.version_epoch = version_epoch;
+            let same = version_epoch.is_empty() || version_epoch == self.version.epoch;
+            if same && version <= self.version.number {
+                return None;
+            }
+            self.version = Version { number: version, epoch: version_epoch };
         }
+        let offset = self.top + self.pending + 1;
+        Some(Arc::new(Publication { offset, data, info, tags, time_ms: unix_ms }))
     }
 
     /// Appends a publication, which has the next offset, and drops what there is no room for.
@@ -103,13 +176,12 @@ impl Stream {
         publication: &Arc<Publication>,
         options: HistoryOptions,
         channel_bytes: usize,
-        now: Moment,
+        accepted: Moment,
     ) {
         self.top = publication.offset;
         self.options = options;
-        self.used = now;
         self.bytes += weight(publication);
-        self.entries.push_back(Entry { publication: Arc::clone(publication), accepted: now });
+        self.entries.push_back(Entry { publication: Arc::clone(publication), accepted });
         while self.entries.len() > options.size || self.bytes > channel_bytes {
             self.pop();
         }

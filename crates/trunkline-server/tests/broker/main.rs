@@ -2,10 +2,15 @@
 
 mod attaching;
 mod bounds;
+mod crashes;
+mod faulty;
+mod folder;
 mod history;
+mod log;
 mod memory;
 mod presence;
 mod publishing;
+mod restarts;
 mod world;
 
 /// Makes a test of each rule for each broker. A rule that is not named here is dead code to the compiler.
@@ -16,6 +21,33 @@ macro_rules! contract {
                 #[test]
                 fn $rule() {
                     crate::$subject::$rule(&mut crate::memory::world);
+                }
+            )*)*
+        }
+
+        mod contract_log_always {
+            $($(
+                #[test]
+                fn $rule() {
+                    crate::$subject::$rule(&mut crate::log::always);
+                }
+            )*)*
+        }
+
+        mod contract_log_interval {
+            $($(
+                #[test]
+                fn $rule() {
+                    crate::$subject::$rule(&mut crate::log::interval);
+                }
+            )*)*
+        }
+
+        mod contract_log_never {
+            $($(
+                #[test]
+                fn $rule() {
+                    crate::$subject::$rule(&mut crate::log::never);
                 }
             )*)*
         }

@@ -1,5 +1,6 @@
 //! A broker, a clock that stands still, and a record of what was said.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) wakes: Option<Receiver<()>>,
     pub(crate) now: Now,
     pub(crate) record: Record,
+    /// What has to live as long.
+    pub(crate) keeps: Vec<Box<dyn Any>>,
     next_id: u64,
 }
 
@@ -76,7 +79,7 @@ pub(crate) fn entropy(mut seed: u64) -> impl FnMut() -> u64 + Send {
 
 impl World {
     pub(crate) fn new(broker: Box<dyn Broker>, wakes: Option<Receiver<()>>, now: Now) -> Self {
-        Self { broker, wakes, now, record: Record::default(), next_id: 0 }
+        Self { broker, wakes, now, record: Record::default(), keeps: Vec::new(), next_id: 0 }
     }
 
     /// Hands in a request, and waits for nothing.
@@ -166,6 +169,21 @@ impl World {
             _ => true,
         });
         heard
+    }
+
+    /// Lets the broker go on with what has come to pass.
+    pub(crate) fn wake(&mut self) {
+        if self.wakes.as_ref().is_some_and(|it| it.try_recv().is_ok()) {
+            self.broker.handle_wake(self.now, &mut self.record);
+        }
+    }
+
+    /// Waits a little for something to come to pass.
+    pub(crate) fn wait(&mut self) {
+        let wakes = self.wakes.as_ref().unwrap();
+        if wakes.recv_timeout(Duration::from_millis(5)).is_ok() {
+            self.broker.handle_wake(self.now, &mut self.record);
+        }
     }
 
     /// Lets time pass; the broker acts whenever it asked to.
