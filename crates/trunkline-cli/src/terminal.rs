@@ -41,13 +41,21 @@ pub(crate) fn is_unsafe(it: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// How wide standard output is, if it is a terminal that says so.
-pub(crate) fn columns() -> Option<usize> {
-    #[cfg(unix)]
-    let columns = rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col);
-    #[cfg(not(unix))]
-    let columns = None::<u16>;
-    columns.map(usize::from).filter(|columns| *columns > 0)
+/// How wide the terminal is that `stream` is, if it is one that says so.
+#[cfg(unix)]
+pub(crate) fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn columns(_: impl IsTerminal) -> Option<usize> {
+    None
+}
+
+/// Whether the terminal understands nothing but text.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Colours, where they are wanted.
@@ -59,8 +67,7 @@ impl Colours {
     /// (<https://no-color.org>) is not set.
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self(stream.is_terminal() && !set("NO_COLOR") && !dumb)
+        Self(stream.is_terminal() && !set("NO_COLOR") && !is_dumb())
     }
 
     #[cfg(test)]

@@ -286,7 +286,7 @@ fn the_table_names_rule_section_and_verdict() {
     assert!(line.contains(" frame-unmasked ") && line.contains(" RFC 6455 §5.1 "), "{line}");
     assert!(stdout(&output).ends_with("\n1 ok, 0 deviations, 0 violations, 0 untested\n"));
     let quiet = check(&echo.url, &["--rule", "frame-unmasked", "--quiet"]);
-    assert_eq!(stdout(&quiet), "\n1 ok, 0 deviations, 0 violations, 0 untested\n");
+    assert_eq!(stdout(&quiet), "1 ok, 0 deviations, 0 violations, 0 untested\n");
 }
 
 #[test]
@@ -332,4 +332,19 @@ fn servers_behind_tls_are_asked_the_same() {
     assert_eq!(verdicts["ping-payload"], "ok");
     assert_eq!(verdicts["frame-unmasked"], "violation");
     assert_exit(&check(&url, &["--rule", "ping-p"]), 4);
+}
+
+/// On a terminal where not everything fits, what a rule says goes before where it stands.
+#[cfg(unix)]
+#[test]
+fn a_narrow_terminal_shows_the_rule_and_not_its_section() {
+    let echo = Echo::start(&[]);
+    let args = ["check", &echo.url, "--rule", "close-answered"];
+    let (code, shown) = support::terminal::Terminal::run(&args, &[("NO_COLOR", "1")]).end();
+    assert_eq!(code, 0);
+    let row = shown.lines().find(|line| line.contains("close-answered")).unwrap();
+    assert!(row.contains("a close is answered with a close, whatever its code"), "{row:?}");
+    assert!(!row.contains("RFC 6455"), "{row:?}");
+    let piped = check(&echo.url, &["--rule", "close-answered"]);
+    assert!(stdout(&piped).contains(" RFC 6455 §5.5.1 "), "{}", stdout(&piped));
 }

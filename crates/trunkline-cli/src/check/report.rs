@@ -1,6 +1,6 @@
 //! What is printed: a table for people, an object for programs.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -44,6 +44,12 @@ pub(super) fn list(rules: &[&Rule]) -> String {
     rules.iter().map(line).collect()
 }
 
+/// Of a line of rules whose names are so wide.
+fn table_width(names: usize) -> usize {
+    let titles = super::rules::all().map(|rule| rule.title.chars().count());
+    names + 2 + SECTION + 2 + titles.max().unwrap_or(0)
+}
+
 fn widest<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.map(str::len).max().unwrap_or(0)
 }
@@ -56,7 +62,7 @@ impl Report {
             quiet: args.quiet,
             strict: args.strict,
             colours: Colours::of(&io::stdout()),
-            columns: terminal::columns().filter(|_| io::stdout().is_terminal()),
+            columns: terminal::columns(io::stdout()),
             rows: Vec::new(),
         };
         if !report.json && !report.quiet {
@@ -92,7 +98,11 @@ impl Report {
         let width = widest(super::rules::all().map(|rule| rule.id));
         let shown = self.colours.paint(colour, verdict.name());
         let pad = " ".repeat(VERDICT - verdict.name().len());
-        let rest = format!("{:width$}  {:SECTION$}  {}", rule.id, rule.section, rule.title);
+        // Where not all of it fits, what is asked says more than where it stands.
+        let rest = match self.columns.is_some_and(|columns| columns < INDENT + table_width(width)) {
+            true => format!("{:width$}  {}", rule.id, rule.title),
+            false => format!("{:width$}  {:SECTION$}  {}", rule.id, rule.section, rule.title),
+        };
         let mut line = format!("{shown}{pad}  {}\n", self.cut(rest, VERDICT + 2));
         if !row.finding.note.is_empty() {
             line.push_str(&format!("{:INDENT$}{}\n", "", escape(&row.finding.note)));
@@ -127,8 +137,10 @@ impl Report {
             });
             output::print(&format!("{report:#}\n"))?;
         } else {
+            let has_rows = !self.quiet || deviations + violations > 0;
+            let gap = if has_rows { "\n" } else { "" };
             output::print(&format!(
-                "\n{ok} ok, {deviations} deviations, {violations} violations, {untested} untested\n"
+                "{gap}{ok} ok, {deviations} deviations, {violations} violations, {untested} untested\n"
             ))?;
         }
         match violations > 0 || (self.strict && deviations > 0) {

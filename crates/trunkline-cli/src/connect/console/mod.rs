@@ -81,7 +81,7 @@ impl Console {
 
     /// Prints whole lines above the one that is being edited.
     pub(super) fn print(&mut self, lines: &str) -> io::Result<()> {
-        let painted = self.line.paint(terminal::columns().unwrap_or(COLUMNS));
+        let painted = self.line.paint(terminal::columns(io::stdout()).unwrap_or(COLUMNS));
         write!(self.screen, "\r\x1b[J{lines}{painted}")?;
         self.screen.flush()
     }
