@@ -58,24 +58,21 @@ impl Table<'_> {
     fn head(&mut self) {
         let plan = &self.outcome.plan;
         let kind = match plan.payload.kind() {
-            MessageKind::Text => "text",
-            MessageKind::Binary => "binary",
+            MessageKind::Text => "texts",
+            MessageKind::Binary => "binary messages",
         };
+        let what = format!("{kind} of {}", plural(plan.payload.size() as u64, "byte"));
         let load = match plan.load {
-            Load::Rate(rate) => format!("{rate} messages/s"),
-            Load::InFlight(count) => {
-                format!("{} in flight on each", plural(count as u64, "message"))
+            Load::Rate(rate) => format!(", {rate} messages/s, {what}"),
+            Load::InFlight(max) => {
+                format!(" with {} in flight each, {what}", plural(max as u64, "message"))
             }
-            Load::AsFastAsPossible => "messages as fast as they are taken".into(),
-            Load::Nothing => "no messages".into(),
-        };
-        let size = match plan.load {
-            Load::Nothing => String::new(),
-            _ => format!(", {} of {kind} each", plural(plan.payload.size() as u64, "byte")),
+            Load::AsFastAsPossible => format!(", as many messages as they take, {what}"),
+            Load::Nothing => ", no messages".into(),
         };
         let _ = writeln!(
             self.out,
-            "{}\n{}, {load}{size}; {}\n",
+            "{}\n{}{load}; {}\n",
             escape(&self.outcome.url),
             plural(plan.connections.into(), "connection"),
             plural(plan.threads as u64, "thread"),
