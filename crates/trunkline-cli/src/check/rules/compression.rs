@@ -1,5 +1,6 @@
 //! Compression (RFC 7692), with servers that agree to it.
 
+use tokio::task::spawn_blocking;
 use trunkline::Role;
 use trunkline::deflate::{Compressor, DeflateConfig, EncodingKey, WindowBits, compress_prepared};
 use trunkline_proto::deflate::DeflateParams;
@@ -300,15 +301,25 @@ fn repeating() -> String {
     line.repeat(8)
 }
 
-async fn bomb(probe: &Probe) -> Found {
-    const INFLATED: usize = 64 << 20;
-    let (mut wire, params) = open(probe).await?;
+/// 64 MiB of zeros.
+fn bomb_for(params: DeflateParams) -> Vec<u8> {
+    const PARTS: usize = 64;
     let mut compressor = Compressor::new(&offer().threshold(0), params, Role::Client);
     let mut payload = Vec::new();
     let zeros = vec![0; 1 << 20];
-    for part in 1..=INFLATED >> 20 {
-        compressor.compress_chunk(&zeros, part == INFLATED >> 20, &mut payload);
+    for part in 1..=PARTS {
+        compressor.compress_chunk(&zeros, part == PARTS, &mut payload);
     }
+    payload
+}
+
+async fn bomb(probe: &Probe) -> Found {
+    // Made before the connection that gets it, and elsewhere: on a slow machine it takes so long that servers
+    // would give up those that are silent meanwhile.
+    let (_, params) = open(probe).await?;
+    let made = spawn_blocking(move || bomb_for(params)).await;
+    let payload = made.map_err(|error| Finding::untested(error.to_string()))?;
+    let (mut wire, _) = open(probe).await?;
     let fate = wire.fate_after(&frame(BINARY | RSV1, &payload)).await;
     let finding = judge(&fate, &[1009], Verdict::Deviation);
     Ok(match finding.verdict {
