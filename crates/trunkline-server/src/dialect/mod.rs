@@ -12,3 +12,4 @@ pub mod centrifugo;
 
 mod json;
 mod protobuf;
+mod words;

@@ -2,6 +2,7 @@
 
 use crate::dialect::json::Reader;
 use crate::dialect::protobuf::{Value, take_delimited};
+use crate::dialect::words::find_line_end;
 
 use super::bad_frame::BadFrame;
 use super::encoding::Encoding;
@@ -39,12 +40,8 @@ impl<'a> Requests<'a> {
     }
 
     fn take_line(&mut self, rest: &'a [u8]) -> Result<Incoming<'a>, BadFrame> {
-        let end = rest.iter().position(|it| *it == b'\n');
-        let (line, rest) = match end {
-            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
-            None => (rest, None),
-        };
-        self.rest = rest;
+        let (line, from) = rest.split_at(find_line_end(rest));
+        self.rest = from.split_first().map(|(_, behind)| behind);
         let text = std::str::from_utf8(line).map_err(|_| BadFrame::NotUtf8)?;
         let mut reader = Reader::new(text);
         let incoming = schema::command(&mut reader)?;

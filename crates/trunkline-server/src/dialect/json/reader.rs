@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::DEPTH_MAX;
+use crate::dialect::words::find_special;
 
 /// Where a text is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -297,9 +298,7 @@ impl<'a> Reader<'a> {
 
     /// Goes to the next quote, backslash or control character.
     fn plain_characters(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        let plain = rest.iter().position(|it| matches!(it, b'"' | b'\\' | ..b' '));
-        self.at += plain.unwrap_or(rest.len());
+        self.at += find_special(&self.text.as_bytes()[self.at..]);
     }
 
     /// Passes over space and shows what comes then.

@@ -1,18 +1,20 @@
 //! Appends JSON to bytes.
 
+use crate::dialect::words::{find_line_end, find_special};
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends `text` as a string, with quotes. Escapes what RFC 8259 §7 says must be, and no more.
 pub(in crate::dialect) fn append_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(plain) = rest.iter().position(|it| matches!(it, b'"' | b'\\' | ..b' ')) {
-        let (before, from) = rest.split_at(plain);
-        out.extend_from_slice(before);
-        append_escaped(out, from[0]);
-        rest = &from[1..];
+    loop {
+        let (plain, from) = rest.split_at(find_special(rest));
+        out.extend_from_slice(plain);
+        let Some((special, behind)) = from.split_first() else { break };
+        append_escaped(out, *special);
+        rest = behind;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
@@ -36,7 +38,11 @@ fn append_escaped(out: &mut Vec<u8>, byte: u8) {
 /// Appends `value`, which is JSON already, without its line breaks: they can only be space, and
 /// between values of a frame they mean something else.
 pub(in crate::dialect) fn append_raw(out: &mut Vec<u8>, value: &str) {
-    for line in value.as_bytes().split(|it| *it == b'\n') {
+    let mut rest = value.as_bytes();
+    loop {
+        let (line, from) = rest.split_at(find_line_end(rest));
         out.extend_from_slice(line);
+        let Some((_, behind)) = from.split_first() else { break };
+        rest = behind;
     }
 }
