@@ -4,7 +4,7 @@ use trunkline_server::dialect::centrifugo::{
     Action, ConnectRequest, Incoming, Request, SubscribeRequest,
 };
 
-use crate::twin;
+use super::twin;
 
 /// The command that `incoming` was decoded from, if it was no pong and had no field that is passed over.
 pub fn command_of(incoming: &Incoming<'_>) -> twin::Command {
