@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
 }
 
 fn sources(args: &Serve) -> Sources {
-    let mut sources = Sources::new().env(std::env::vars());
+    let mut sources = Sources::new().process_env();
     if let Some(path) = &args.config {
         sources = sources.file(path);
     }

@@ -6,7 +6,7 @@ use super::Denied;
 use super::der::public_key_from_pem;
 use super::jwks::{Endpoint, Found, KeySet};
 use super::jws::Jws;
-use super::key::Key;
+use super::key::{Key, PublicKey};
 use crate::config::{NUMERIC_DATE_MAX, Token};
 use trunkline_hub::Now;
 
@@ -107,28 +107,36 @@ impl Keys {
     }
 }
 
+const RSA_SETTING: &str = "rsa_public_key";
+const ECDSA_SETTING: &str = "ecdsa_public_key";
+const ED25519_SETTING: &str = "ed25519_public_key";
+
+/// Where a key belongs.
+const fn setting_of(key: &PublicKey) -> &'static str {
+    match key {
+        PublicKey::Rsa { .. } => RSA_SETTING,
+        PublicKey::P256(_) | PublicKey::P384(_) => ECDSA_SETTING,
+        PublicKey::Ed25519(_) => ED25519_SETTING,
+    }
+}
+
 fn public_keys(settings: &Token, errors: &mut Vec<InvalidKey>) -> Vec<Own> {
     let mut keys = Vec::new();
-    for (setting, pem, algorithms) in [
-        ("rsa_public_key", &settings.rsa_public_key, &["RS256"][..]),
-        ("ecdsa_public_key", &settings.ecdsa_public_key, &["ES256", "ES384"]),
-        ("ed25519_public_key", &settings.ed25519_public_key, &["EdDSA"]),
+    for (setting, pem) in [
+        (RSA_SETTING, &settings.rsa_public_key),
+        (ECDSA_SETTING, &settings.ecdsa_public_key),
+        (ED25519_SETTING, &settings.ed25519_public_key),
     ] {
         if pem.is_empty() {
             continue;
         }
-        let is_expected = |key: &Key| {
-            algorithms.iter().any(|it| super::Algorithm::named(it).is_some_and(|it| key.fits(it)))
-        };
         match public_key_from_pem(pem) {
-            Ok(public) => {
-                let message = format!("holds a key of another kind: {public:?}");
-                let key = Key::Public(public);
-                if is_expected(&key) {
-                    keys.push(Own { key, valid_until: NUMERIC_DATE_MAX });
-                } else {
-                    errors.push(InvalidKey { setting, message });
-                }
+            Ok(key) if setting_of(&key) == setting => {
+                keys.push(Own { key: Key::Public(key), valid_until: NUMERIC_DATE_MAX });
+            }
+            Ok(key) => {
+                let message = format!("holds a key of another kind: {key:?}");
+                errors.push(InvalidKey { setting, message });
             }
             Err(message) => errors.push(InvalidKey { setting, message: message.into() }),
         }

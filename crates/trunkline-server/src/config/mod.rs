@@ -17,6 +17,7 @@ mod check;
 mod client;
 mod env;
 mod file;
+mod namespaces;
 mod node;
 mod problem;
 mod reader;

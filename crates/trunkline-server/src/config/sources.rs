@@ -4,11 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::channel::namespace_key;
 use super::node::{Kind, Node};
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
-use super::{Config, Namespace, Place, check, env, file};
+use super::{Config, Place, check, env, file, namespaces};
 
 /// Where settings are read from: a file, variables, flags.
 ///
@@ -62,7 +61,16 @@ impl Sources {
         self
     }
 
-    /// Reads those of `variables` that begin with `TRUNKLINE_`: [`std::env::vars`], for a program.
+    /// Reads those variables of this process that begin with `TRUNKLINE_`.
+    #[must_use]
+    pub fn process_env(self) -> Self {
+        // `std::env::vars` panics if any variable is not Unicode, even one that is not ours.
+        self.env(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        }))
+    }
+
+    /// Reads those of `variables` that begin with `TRUNKLINE_`.
     #[must_use]
     pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.env.extend(variables);
@@ -143,7 +151,7 @@ fn unreadable(error: &io::Error, place: &Place) -> Problem {
     Problem::new("", format!("the file cannot be read: {error}"), place.clone())
 }
 
-fn at(place: &Place, line: Option<usize>) -> Place {
+pub(super) fn at(place: &Place, line: Option<usize>) -> Place {
     match place {
         Place::File { path, .. } => Place::File { path: Arc::clone(path), line },
         other => other.clone(),
@@ -159,7 +167,7 @@ pub(super) fn flatten(
     namespaces: &mut Vec<String>,
 ) {
     match node.kind {
-        _ if key == "channel.namespaces" => read_namespaces(node, place, reader, namespaces),
+        _ if key == "channel.namespaces" => namespaces::read(node, place, reader, namespaces),
         Kind::Table(entries) if !entries.is_empty() => {
             for (name, value) in entries {
                 flatten(super::settings::join(&key, &name), value, place, reader, namespaces);
@@ -172,72 +180,4 @@ pub(super) fn flatten(
             reader.set(key, node, place);
         }
     }
-}
-
-/// A list of tables with a `name` each; or names, for variables to say more about.
-fn read_namespaces(node: Node, place: &Place, reader: &mut Reader, namespaces: &mut Vec<String>) {
-    let list = match node.kind {
-        Kind::List(list) => list,
-        Kind::Text(text) if text.trim_start().starts_with('[') => match file::parse_json(&text) {
-            Ok(Node { kind: Kind::List(list), .. }) => list,
-            _ => return not_namespaces(place, reader),
-        },
-        Kind::Text(text) => text.split_whitespace().map(Node::text).collect(),
-        Kind::Null => Vec::new(),
-        _ => return not_namespaces(&at(place, node.line), reader),
-    };
-    let from_file = matches!(place, Place::File { .. });
-    let mut seen: Vec<String> = Vec::new();
-    for item in list {
-        let here = at(place, item.line);
-        let (name, options) = match item.kind {
-            Kind::Text(name) if !from_file => (Some(name), Vec::new()),
-            Kind::Table(mut entries) => {
-                let at = entries.iter().position(|(key, _)| key == "name");
-                let name = at.map(|at| entries.remove(at).1.kind);
-                let name =
-                    name.and_then(|it| if let Kind::Text(it) = it { Some(it) } else { None });
-                (name, entries)
-            }
-            _ => return not_namespaces(&here, reader),
-        };
-        let Some(name) = name else {
-            let message = "a namespace needs a name, in quotes";
-            reader.problems.push(Problem::new("channel.namespaces", message, here));
-            continue;
-        };
-        if let Err(message) = Namespace::check_name(&name) {
-            reader.problems.push(Problem::new("channel.namespaces", message, here));
-            continue;
-        }
-        if seen.contains(&name) {
-            let message = format!("there are two namespaces {name:?}: join them");
-            reader.problems.push(Problem::new("channel.namespaces", message, here));
-            continue;
-        }
-        let prefix = namespace_key(&name);
-        flatten_options(prefix, options, place, reader, namespaces);
-        if !namespaces.contains(&name) {
-            namespaces.push(name.clone());
-        }
-        seen.push(name);
-    }
-}
-
-fn flatten_options(
-    prefix: String,
-    options: Vec<(String, Node)>,
-    place: &Place,
-    reader: &mut Reader,
-    namespaces: &mut Vec<String>,
-) {
-    if !options.is_empty() {
-        flatten(prefix, Node::new(Kind::Table(options), None), place, reader, namespaces);
-    }
-}
-
-fn not_namespaces(place: &Place, reader: &mut Reader) {
-    let message = "allowed: a list of namespaces with a `name` each; in a variable or a flag, names with a \
-                   space between them, or JSON";
-    reader.problems.push(Problem::new("channel.namespaces", message, place.clone()));
 }
