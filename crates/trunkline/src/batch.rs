@@ -82,9 +82,9 @@ impl Batch {
     }
 
     /// The messages, in the order in which they came.
-    pub fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> BatchIter<'_> {
         let storage = self.storage();
-        Iter { storage, items: storage.items.iter(), text_from: 0, binary_from: 0 }
+        BatchIter { storage, items: storage.items.iter(), text_from: 0, binary_from: 0 }
     }
 
     fn storage(&self) -> &Storage {
@@ -178,22 +178,22 @@ impl fmt::Debug for Batch {
 
 impl<'a> IntoIterator for &'a Batch {
     type Item = Received<'a>;
-    type IntoIter = Iter<'a>;
+    type IntoIter = BatchIter<'a>;
 
-    fn into_iter(self) -> Iter<'a> {
+    fn into_iter(self) -> BatchIter<'a> {
         self.iter()
     }
 }
 
 /// The messages of a [`Batch`]. Large ones are shared with it, small ones borrowed from it.
-pub struct Iter<'a> {
+pub struct BatchIter<'a> {
     storage: &'a Storage,
     items: std::slice::Iter<'a, Item>,
     text_from: usize,
     binary_from: usize,
 }
 
-impl<'a> Iterator for Iter<'a> {
+impl<'a> Iterator for BatchIter<'a> {
     type Item = Received<'a>;
 
     #[inline]
@@ -217,10 +217,10 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
-impl ExactSizeIterator for Iter<'_> {}
+impl ExactSizeIterator for BatchIter<'_> {}
 
-impl fmt::Debug for Iter<'_> {
+impl fmt::Debug for BatchIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Iter({} messages)", self.len())
+        write!(f, "BatchIter({} messages)", self.len())
     }
 }

@@ -100,7 +100,7 @@ mod transport;
 pub mod upgrade;
 mod websocket;
 
-pub use batch::{Batch, Iter};
+pub use batch::{Batch, BatchIter};
 pub use broadcast::{
     Broadcast, BroadcastCounts, ReceiverLimits, SlowReceiver, Subscription, TooSlow,
 };

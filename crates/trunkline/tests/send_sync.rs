@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 use trunkline::handshake::{Acceptance, Refusal};
 use trunkline::tls::ServerTls;
 use trunkline::{
-    AcceptError, Accepted, Acceptor, Batch, Broadcast, CloseCode, CollectError, ConnectError,
-    Connector, Drain, Error, Iter, MessageKind, MessageReader, MessageWriter, Prepared, Reader,
-    SendError, Server, ServerHandle, SlowReceiver, Subscription, Upgrade, WebSocket, Writer,
+    AcceptError, Accepted, Acceptor, Batch, BatchIter, Broadcast, CloseCode, CollectError,
+    ConnectError, Connector, Drain, Error, MessageKind, MessageReader, MessageWriter, Prepared,
+    Reader, SendError, Server, ServerHandle, SlowReceiver, Subscription, Upgrade, WebSocket,
+    Writer,
 };
 
 fn send<T: Send>() {}
@@ -69,7 +70,7 @@ fn types_over_a_stream_that_is_sync_are_send_and_sync() {
     send_sync::<Subscription>();
     send_sync::<Connector>();
     send_sync::<Batch>();
-    send_sync::<Iter<'static>>();
+    send_sync::<BatchIter<'static>>();
     send_sync::<Prepared>();
     send_sync::<Error>();
     send_sync::<SendError>();
