@@ -10,6 +10,7 @@
 //! messages and messages into bytes until both sides have closed.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 // A peer's bytes must not be able to panic us. Tests may.
 #![cfg_attr(

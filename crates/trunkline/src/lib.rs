@@ -64,6 +64,7 @@
 //! - `hyper`, `axum`, `tower`: requests that such a server has read, see [`upgrade`].
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, clippy::missing_errors_doc)]
 // What only the two roles use is there all the same, but nobody could reach it.
 #![cfg_attr(not(any(feature = "client", feature = "server")), allow(dead_code, unused_variables))]
