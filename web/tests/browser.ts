@@ -29,6 +29,7 @@ export class Stage {
       colorScheme: options.dark ? "dark" : "light",
       hasTouch: options.phone ?? false,
     });
+    context.setDefaultTimeout(90_000);
     const page = await context.newPage();
     page.on("pageerror", (error) => this.complaints.push(`${path}: ${String(error)}`));
     page.on("console", (message) => {
@@ -62,5 +63,5 @@ export class Stage {
 
 /** Waits for the page to say that it is live, or that it is not. */
 export async function live(page: Page, yes = true): Promise<void> {
-  await page.locator(`.link-sign.${yes ? "connected" : "connecting"}`).waitFor({ timeout: 15_000 });
+  await page.locator(`.link-sign.${yes ? "connected" : "connecting"}`).waitFor();
 }

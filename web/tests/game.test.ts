@@ -40,7 +40,7 @@ async function collect(page: Page): Promise<void> {
         }
         return score(page, "You");
       },
-      { timeout: 30_000 },
+      { timeout: 90_000 },
     )
     .toBeGreaterThan(before);
   await page.mouse.up();

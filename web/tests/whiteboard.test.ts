@@ -32,7 +32,7 @@ const ink = (page: Page) =>
 /** Waits until both boards look the same, pixel by pixel, and something is on them. */
 async function alike(a: Page, b: Page): Promise<number> {
   await expect
-    .poll(async () => ((await ink(a)) === (await ink(b)) ? await ink(a) : 0), { timeout: 15_000 })
+    .poll(async () => ((await ink(a)) === (await ink(b)) ? await ink(a) : 0))
     .toBeGreaterThan(0);
   return ink(a);
 }
