@@ -81,7 +81,11 @@ fn build(web: &Path) -> Result<(), String> {
     if dist.is_file() && changed(&dist) >= newest {
         return Ok(());
     }
-    npm(web, &["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
+    // npm writes this file last, so what it says is installed is.
+    let installed = web.join("node_modules/.package-lock.json");
+    if !installed.is_file() || changed(&installed) < changed(&web.join("package-lock.json")) {
+        npm(web, &["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
+    }
     npm(web, &["run", "--silent", "build"])
 }
 
