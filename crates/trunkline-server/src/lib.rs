@@ -20,10 +20,12 @@ pub mod dialect;
 
 mod door;
 mod error;
+mod latency;
 mod listener;
 mod metrics;
 mod node;
 mod peer;
+mod process;
 mod random;
 mod reception;
 mod rewind;

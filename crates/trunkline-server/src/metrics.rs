@@ -39,6 +39,14 @@ impl Metrics {
         self.tokens_denied.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Sockets that were not let in, and tokens that were not taken.
+    pub(crate) fn refused_in_all(&self) -> u64 {
+        [&self.refused_full, &self.refused_address, &self.refused_rate, &self.tokens_denied]
+            .map(|it| it.load(Ordering::Relaxed))
+            .iter()
+            .sum()
+    }
+
     pub(crate) fn refused(&self, why: NoSeat) {
         let counter = match why {
             NoSeat::Full => &self.refused_full,

@@ -1,7 +1,8 @@
 //! [`Node`]: all shards of this process, for those who are on none of them: the HTTP API, signals, metrics.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use trunkline_hub::broker::{Operation, Outcome, Publish};
@@ -9,6 +10,7 @@ use trunkline_hub::{
     ChannelName, CommandError, HistoryFilter, HistoryOptions, HistoryPage, Now, StreamPosition,
 };
 
+use crate::latency::{Latency, Quantiles};
 use crate::shard::{Links, Message, Shard, State};
 
 /// How long a shard may take to answer: as long as a broker may.
@@ -18,11 +20,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Node {
     links: Links,
+    /// How long publishes take that come from here.
+    latency: Arc<Latency>,
+    started: Instant,
 }
 
 impl Node {
     pub(crate) fn new(links: Links) -> Self {
-        Self { links }
+        Self { links, latency: Arc::new(Latency::new()), started: Instant::now() }
     }
 
     /// Asks the broker of `channel`.
@@ -56,10 +61,19 @@ impl Node {
         channel: ChannelName,
         publish: Publish,
     ) -> Result<Option<StreamPosition>, CommandError> {
+        let asked = Instant::now();
         match self.ask(channel, Operation::Publish(publish)).await? {
-            Outcome::Published(position) => Ok(position),
+            Outcome::Published(position) => {
+                self.latency.record(asked.elapsed(), self.started.elapsed());
+                Ok(position)
+            }
             _ => Err(CommandError::Internal),
         }
+    }
+
+    /// How long publishes took in the last seconds that came from here; `None` if none did.
+    pub(crate) fn publish_latency(&self) -> Option<Quantiles> {
+        self.latency.quantiles(self.started.elapsed())
     }
 
     /// Reads the history of a channel.

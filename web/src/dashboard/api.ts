@@ -72,9 +72,11 @@ export interface Stats {
   bytes_out_total: number;
   slow_disconnects_total: number;
   refused_total: number;
-  publish_latency_us: { p50: number; p99: number };
-  memory_bytes: number;
-  cpu_seconds_total: number;
+  /** Absent while nothing is published. */
+  publish_latency_us?: { p50: number; p99: number };
+  /** Absent where the system does not tell. */
+  memory_bytes?: number;
+  cpu_seconds_total?: number;
   uptime_s: number;
   version: string;
 }

@@ -50,12 +50,15 @@ test("a server that was started anew makes no negative rate", () => {
   expect(figures.last("publications")).toBe(5);
 });
 
-test("seconds without a publication have no latency", () => {
+test("what the server does not tell breaks the line", () => {
   const figures = new Figures();
-  figures.take(stats(1, { publications_total: 7 }), 0);
+  figures.take(stats(1), 0);
   expect(figures.last("latency99")).toBe(900);
-  figures.take(stats(2, { publications_total: 7 }), 1);
+  const { publish_latency_us: _, memory_bytes: __, cpu_seconds_total: ___, ...rest } = stats(2);
+  figures.take(rest, 1);
   expect(figures.last("latency99")).toBeNaN();
+  expect(figures.last("memory")).toBeNaN();
+  expect(figures.last("cpu")).toBeNaN();
 });
 
 test("no answer breaks the lines once", () => {

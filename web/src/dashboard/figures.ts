@@ -43,17 +43,16 @@ export class Figures {
     put("users", stats.users);
     put("channels", stats.channels);
     put("subscriptions", stats.subscriptions);
-    put("memory", stats.memory_bytes);
-    // Seconds without a publication have no latency.
-    const quiet = before?.publications_total === stats.publications_total;
-    put("latency50", quiet ? NaN : stats.publish_latency_us.p50);
-    put("latency99", quiet ? NaN : stats.publish_latency_us.p99);
+    put("memory", stats.memory_bytes ?? NaN);
+    put("latency50", stats.publish_latency_us?.p50 ?? NaN);
+    put("latency99", stats.publish_latency_us?.p99 ?? NaN);
     // A server that began anew counts from zero: there is no rate across that.
     if (!before || stats.uptime_s < before.uptime_s) return;
     const seconds = (stats.time_ms - before.time_ms) / 1000;
     if (seconds <= 0) return;
     const rate = (figure: Figure, total: keyof Stats, scale = 1) => {
       const grown = (stats[total] as number) - (before[total] as number);
+      // What the server does not tell has no rate.
       put(figure, Math.max(0, (grown / seconds) * scale));
     };
     rate("commands", "commands_total");

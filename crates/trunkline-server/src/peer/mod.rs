@@ -130,22 +130,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         shard.with(|state| {
             while ws.has_room() {
                 let Some(entry) = held.take().or_else(|| state.hub.poll_entry(*session)) else {
-                    say(ws, *encoding, &mut replies)?;
+                    state.bytes_out += say(ws, *encoding, &mut replies)?;
                     return Ok(true);
                 };
                 let Entry::Push(shared) = &entry else {
                     encoding.append(&mut replies, &entry).map_err(inappropriate)?;
                     if replies.len() >= REPLIES_BYTES {
-                        say(ws, *encoding, &mut replies)?;
+                        state.bytes_out += say(ws, *encoding, &mut replies)?;
                     }
                     continue;
                 };
                 if replies.is_empty() {
                     let frame = Encoded::of(shared, *encoding).map_err(inappropriate)?;
                     ws.try_feed(frame).map_err(write_error)?;
+                    state.bytes_out += frame.message().as_bytes().len() as u64;
                 } else {
                     // What was said before goes first, and may take the last room.
-                    say(ws, *encoding, &mut replies)?;
+                    state.bytes_out += say(ws, *encoding, &mut replies)?;
                     *held = Some(entry);
                 }
             }
@@ -181,17 +182,19 @@ async fn unless_panicked<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-/// Queues the replies that were gathered, as one message.
+/// Queues the replies that were gathered, as one message. How many bytes that are.
 fn say<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocket<S>,
     encoding: Encoding,
     replies: &mut Vec<u8>,
-) -> Result<(), Disconnect> {
+) -> Result<u64, Disconnect> {
     if replies.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
+    let bytes = replies.len() as u64;
     let said = encoding.message(std::mem::take(replies)).map_err(inappropriate)?;
-    ws.try_feed(said).map_err(write_error)
+    ws.try_feed(said).map_err(write_error)?;
+    Ok(bytes)
 }
 
 fn inappropriate(_: Inappropriate) -> Disconnect {

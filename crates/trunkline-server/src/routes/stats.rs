@@ -13,6 +13,8 @@ use serde::Serialize;
 use trunkline_hub::{Counts, Gauges};
 
 use super::api::Api;
+use crate::latency::Quantiles;
+use crate::process;
 
 #[derive(Serialize, Default)]
 struct Stats {
@@ -27,7 +29,18 @@ struct Stats {
     publications_total: u64,
     deliveries_total: u64,
     slow_disconnects_total: u64,
+    /// Sockets that were not let in, and tokens that were not taken.
+    refused_total: u64,
     bytes_in_total: u64,
+    bytes_out_total: u64,
+    /// From a request to publish, of the API or of the server itself, until subscribers have it in their
+    /// outboxes. Absent while nothing is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publish_latency_us: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds_total: Option<f64>,
 }
 
 pub(super) fn router(api: Api) -> Router {
@@ -46,20 +59,26 @@ impl Api {
         let parts = self.node().on_each(|state, _| {
             let users: Vec<Arc<str>> = state.hub.users().cloned().collect();
             let channels: Vec<_> = state.hub.channels().map(|(name, _)| name.clone()).collect();
-            (state.hub.counts(), state.hub.gauges(), state.broker.stats(), users, channels)
+            let written = state.bytes_out;
+            (state.hub.counts(), state.hub.gauges(), state.broker.stats(), written, users, channels)
         });
         let metrics = self.reception().metrics();
         let mut stats = Stats {
             time_ms: crate::shard::now().unix_ms,
             uptime_s: self.reception().uptime().as_secs(),
             version: env!("CARGO_PKG_VERSION"),
+            refused_total: metrics.refused_in_all(),
+            publish_latency_us: self.node().publish_latency(),
+            memory_bytes: process::memory_bytes(),
+            cpu_seconds_total: process::cpu_seconds(),
             bytes_in_total: metrics.bytes_in.load(Ordering::Relaxed),
             ..Stats::default()
         };
         let (mut users, mut channels) = (BTreeSet::new(), BTreeSet::new());
-        for (counts, gauges, broker, its_users, its_channels) in parts.await {
+        for (counts, gauges, broker, written, its_users, its_channels) in parts.await {
             stats.add(&counts, &gauges);
             stats.publications_total += broker.accepted;
+            stats.bytes_out_total += written;
             users.extend(its_users);
             channels.extend(its_channels);
         }

@@ -51,6 +51,8 @@ pub(crate) struct Shard {
 pub(crate) struct State {
     pub(crate) hub: Hub<Encoded>,
     pub(crate) broker: Box<dyn Broker>,
+    /// Bytes of messages that sockets were given to write.
+    pub(crate) bytes_out: u64,
     asked: Asked,
     /// Who waits for a session to have something to write, by the session's index.
     wakers: Vec<Option<Waker>>,
@@ -73,6 +75,7 @@ impl Shard {
         let state = State {
             hub,
             broker,
+            bytes_out: 0,
             asked: Asked::default(),
             wakers: Vec::new(),
             local: VecDeque::new(),
