@@ -147,7 +147,7 @@ pub(crate) fn failure(error: &ConnectError) -> Failure {
         (Exit::Tls, _) if is_certificate_wrong(error) => {
             "--cacert trusts a root of your own, --insecure whoever it is"
         }
-        (_, Some(301 | 302 | 303 | 307 | 308)) => "--redirects 1 does",
+        (_, Some(301 | 302 | 303 | 307 | 308)) => "trunkline connect --redirects 1 follows it",
         (_, Some(401)) => "--header 'Authorization: …', or user:password@ in the URL",
         _ => "",
     };

@@ -4,12 +4,13 @@ mod support;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Instant;
 
 use serde_json::Value;
+use support::certificates::Authority;
 use support::*;
 
 /// A short run that is told as JSON.
@@ -521,6 +522,39 @@ fn exit_2_wrong_flags() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
         assert!(!stderr(&output).is_empty());
     }
+}
+
+#[test]
+fn over_tls_it_tells_what_that_takes() {
+    let authority = Authority::new();
+    let url = authority.websocket_server("localhost", false, |mut tls| {
+        while let Some((first, payload)) = read_frame(&mut tls) {
+            if tls.write_all(&frame(first, &payload)).is_err() {
+                return;
+            }
+        }
+    });
+    let report = report_of(&url, &["--cacert", &authority.file("bench-root.pem")], 0);
+    assert_eq!(count(&report, "/connect_steps_seconds/TLS/count"), 2);
+    assert_eq!(mistakes(&report), [0; 5]);
+    let unknown = bench(&url, &["--cacert", &Authority::new().file("bench-other.pem")]);
+    assert_exit(&unknown, 4);
+    assert!(stderr(&unknown).contains("--cacert"), "{}", stderr(&unknown));
+}
+
+/// What cannot go well is said before anything is tried.
+#[cfg(unix)]
+#[test]
+fn exit_2_if_the_system_allows_fewer_connections() {
+    let bench = format!("ulimit -n 100 && exec {} bench", env!("CARGO_BIN_EXE_trunkline"));
+    let with = |connections: &str| {
+        let asked = format!("{bench} ws://127.0.0.1:1/ -c {connections}");
+        Command::new("sh").args(["-c", &asked]).output().unwrap()
+    };
+    let output = with("1000");
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("100 are allowed: see `ulimit -n`"), "{}", stderr(&output));
+    assert_exit(&with("30"), 3);
 }
 
 /// The table for people: nothing of a server's reaches the terminal raw, no colours in a pipe.
