@@ -53,7 +53,8 @@ impl Connection {
     /// already, the connection is closing, or another message is being sent in chunks.
     ///
     /// [`Limits::send_high_water_bytes`]: crate::limits::Limits::send_high_water_bytes
-    #[inline]
+    // Always: left to itself the compiler does so for some callers, and the others move the message twice.
+    #[inline(always)]
     pub fn queue<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), QueueError<'m>> {
         let message = message.into();
         if let Some(kind) = self.refusal() {
