@@ -62,6 +62,7 @@
 //! - `simd` (default): text is checked with SIMD instructions where the machine has them.
 //! - `testing`: connections in memory, scripted peers and faults, for the tests of your code.
 //! - `hyper`, `axum`, `tower`: requests that such a server has read, see [`upgrade`].
+//! - `tracing`, `metrics`: what connections tell of themselves, see [`observe`].
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -79,6 +80,11 @@ mod error;
 mod incoming;
 #[cfg(feature = "client")]
 mod masks;
+#[cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    allow(dead_code, unused_imports, unused_macros, unused_variables)
+)]
+pub mod observe;
 #[cfg(feature = "client")]
 pub mod reconnect;
 mod scratch;

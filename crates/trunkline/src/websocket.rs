@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::message::Masked;
 use trunkline_proto::{
-    CloseCode, CloseInfo, Connection, Event, Message, MessageKind, Outgoing, QueueError,
-    QueueErrorKind, Received,
+    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
+    Received,
 };
 
 use crate::access::Access;
@@ -17,6 +17,8 @@ use crate::batch::Batch;
 use crate::driver::{Driver, Next, OwnedDriver, Progress, Sink};
 use crate::error::{Error, SendError};
 use crate::incoming::{Incoming, poll_recv_incoming};
+#[cfg(any(feature = "axum", feature = "tower"))]
+use crate::observe::Scope;
 use crate::split::{Reader, Writer, split};
 use crate::streaming::{MessageReader, MessageWriter};
 #[cfg(feature = "server")]
@@ -72,6 +74,12 @@ impl<S> WebSocket<S> {
     #[cfg(feature = "stream")]
     pub(crate) fn driver(&self) -> &Driver<S> {
         &self.driver
+    }
+
+    /// The span that whoever serves it runs in.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) fn scope(&self) -> &Scope {
+        self.driver.life().scope()
     }
 
     pub(crate) fn driver_mut(&mut self) -> &mut Driver<S> {
@@ -247,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     #[inline]
     pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         self.driver.before_queue();
-        match self.driver.connection_mut().queue(message) {
+        match self.driver.queue(message) {
             Ok(()) => Ok(()),
             Err(error) => Box::pin(feed_when_there_is_room(&mut self.driver, error)).await,
         }
@@ -271,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let driver = &mut *self.driver;
         driver.before_queue();
         let mut messages = messages.into_iter();
-        while let Some(refused) = queue_all(driver.connection_mut(), &mut messages) {
+        while let Some(refused) = queue_all(driver, &mut messages) {
             Box::pin(feed_when_there_is_room(driver, refused)).await?;
         }
         Ok(())
@@ -322,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     #[inline]
     pub fn try_feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
         self.driver.before_queue();
-        let queued = self.driver.connection_mut().queue(message);
+        let queued = self.driver.queue(message);
         queued.map_err(|error| SendError::refused(error.kind(), owned(error.into_outgoing())))
     }
 
@@ -496,11 +504,11 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
 /// Queues messages up to the first that is refused, which it gives. Apart from the future that waits
 /// then: what lives across a wait lies in memory, and this is to keep a message in registers.
 #[inline]
-fn queue_all<'m, M: Into<Outgoing<'m>>>(
-    conn: &mut Connection,
+fn queue_all<'m, S, M: Into<Outgoing<'m>>>(
+    driver: &mut Driver<S>,
     messages: &mut impl Iterator<Item = M>,
 ) -> Option<QueueError<'m>> {
-    messages.find_map(|message| conn.queue(message).err())
+    messages.find_map(|message| driver.queue(message).err())
 }
 
 /// Queues a refused message as soon as it can be. Callers have this on the heap: it is rare, and larger
@@ -530,7 +538,7 @@ pub(crate) fn poll_feed<S: AsyncRead + AsyncWrite + Unpin>(
         return Poll::Ready(Err(SendError::broken(error, owned(message))));
     }
     driver.before_queue();
-    Poll::Ready(match driver.connection_mut().queue(message) {
+    Poll::Ready(match driver.queue(message) {
         Ok(()) => Ok(()),
         Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
     })

@@ -24,6 +24,7 @@ use std::task::Waker;
 
 use trunkline_proto::{CloseCode, Limit, Message, Prepared};
 
+use crate::observe;
 use outbox::Outbox;
 pub use subscription::{Subscription, TooSlow};
 
@@ -185,9 +186,10 @@ impl Broadcast {
 
     /// The same for a message that has been encoded already, because it goes to several places.
     pub fn publish_prepared(&self, message: &Prepared) {
-        let mut wakers = self.0.lock().offer(message);
+        let (mut wakers, dropped, cut_off) = self.0.lock().offer(message);
         // Without the lock: an executor may run a task where it is woken.
         wakers.drain(..).for_each(Waker::wake);
+        observe::published(dropped, cut_off);
         if wakers.capacity() > 0 {
             self.0.lock().keep(wakers);
         }
@@ -224,10 +226,11 @@ impl List {
         nobody
     }
 
-    /// Puts a publication into all outboxes, and gives those who are to be woken for it. The one lock
-    /// makes for one order.
-    fn offer(&mut self, message: &Prepared) -> Vec<Waker> {
+    /// Puts a publication into all outboxes, and gives those who are to be woken for it; how many
+    /// publications were dropped for it, and how many receivers cut off. The one lock makes for one order.
+    fn offer(&mut self, message: &Prepared) -> (Vec<Waker>, u64, u64) {
         let mut wakers = std::mem::take(&mut self.wakers);
+        let before = self.counts;
         self.counts.published += 1;
         for receiver in &self.receivers {
             let offered = receiver.lock().offer(message);
@@ -235,7 +238,8 @@ impl List {
             self.counts.dropped += offered.dropped;
             self.counts.cut_off += u64::from(offered.cut_off);
         }
-        wakers
+        let BroadcastCounts { dropped, cut_off, .. } = self.counts;
+        (wakers, dropped - before.dropped, cut_off - before.cut_off)
     }
 
     fn keep(&mut self, wakers: Vec<Waker>) {

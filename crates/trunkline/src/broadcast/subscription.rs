@@ -226,7 +226,7 @@ impl Subscription {
     fn queue<S>(&self, driver: &mut Driver<S>, taken: [Option<Prepared>; TAKEN_AT_ONCE]) {
         driver.before_queue();
         let mut taken = taken.into_iter().flatten();
-        let refused = taken.find(|message| driver.connection_mut().queue(message).is_err());
+        let refused = taken.find(|message| driver.queue(message).is_err());
         // Compressed, some are longer than they were.
         if let Some(refused) = refused {
             let mut outbox = self.receiver.lock();
@@ -237,6 +237,9 @@ impl Subscription {
 }
 
 fn cut_off<S>(driver: &mut Driver<S>, code: CloseCode) -> Filled {
+    if driver.connection().is_open() {
+        driver.life().too_slow(code);
+    }
     driver.begin_close(code, "too slow");
     Filled::All
 }

@@ -41,7 +41,7 @@ impl Connector {
             Ok(Ok((opened, early))) => {
                 self.jar.store(url, opened.response.headers());
                 let Opened { agreement, response, .. } = opened;
-                Ok((self.open(agreement, attempt.stream, early), response))
+                Ok((self.open(url, agreement, attempt.stream, early, budget), response))
             }
             Ok(Err(Failure::Handshake(error))) => Err(self.refused(url, error, attempt.first)),
             Ok(Err(Failure::Io(error))) => Err(broken(url, error)),
@@ -63,7 +63,14 @@ impl Connector {
         refusal::explain(url, &self.config, error, first)
     }
 
-    fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
+    fn open<S>(
+        &self,
+        url: &Url,
+        agreement: Agreement,
+        stream: S,
+        early: Vec<u8>,
+        budget: &Budget,
+    ) -> WebSocket<S> {
         let now = Instant::now().into_std();
         let connection = Connection::client(Arc::clone(&self.settings), Box::new(SystemMasks), now);
         #[cfg(feature = "deflate")]
@@ -71,7 +78,8 @@ impl Connector {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now))
+        let life = budget.dialing.opened(url, connection.is_compressed(), now);
+        WebSocket::new(Driver::new(stream, connection, agreement.subprotocol, early, now, life))
     }
 }
 

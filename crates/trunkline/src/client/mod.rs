@@ -328,8 +328,8 @@ impl Connector {
     /// Dropping the future drops the stream, or all that are being tried.
     pub async fn dial(&self, url: &str) -> Result<Transport, ConnectError> {
         let target = Target::parse(url)?;
-        let budget = self.timeouts.begin(&self.progress);
-        Box::pin(self.go_to(&target, &budget)).await
+        let budget = self.timeouts.begin(&target.url, &self.progress);
+        budget.dialing.told(Box::pin(self.go_to(&target, &budget)).await)
     }
 
     /// Connects to the server that `url` names.
@@ -418,8 +418,9 @@ impl Connector {
                  encrypted and its server checked, say so with `connect_over_secured`",
             ));
         }
-        let budget = self.timeouts.begin(&self.progress);
-        Box::pin(self.shake_hands(&url, stream, &budget)).await.map(without_response)
+        let budget = self.timeouts.begin(&url, &self.progress);
+        let opened = Box::pin(self.shake_hands(&url, stream, &budget)).await;
+        budget.dialing.told(opened).map(without_response)
     }
 
     /// The same over a stream that is secured already: by TLS of the caller's own, in which the server has
@@ -439,16 +440,26 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url).map_err(ConnectError::url)?;
-        let budget = self.timeouts.begin(&self.progress);
-        Box::pin(self.shake_hands(&url, stream, &budget)).await.map(without_response)
+        let budget = self.timeouts.begin(&url, &self.progress);
+        let opened = Box::pin(self.shake_hands(&url, stream, &budget)).await;
+        budget.dialing.told(opened).map(without_response)
     }
 
-    async fn connect_to(&self, mut target: Target) -> Result<(WebSocket, Response), ConnectError> {
-        let budget = self.timeouts.begin(&self.progress);
+    async fn connect_to(&self, target: Target) -> Result<(WebSocket, Response), ConnectError> {
+        let budget = self.timeouts.begin(&target.url, &self.progress);
+        budget.dialing.told(self.attempt_all(target, &budget).await)
+    }
+
+    /// Tries, and goes where it is redirected to.
+    async fn attempt_all(
+        &self,
+        mut target: Target,
+        budget: &Budget,
+    ) -> Result<(WebSocket, Response), ConnectError> {
         let mut connector = Cow::Borrowed(self);
         let mut followed = 0;
         loop {
-            let error = match connector.attempt(&target, &budget).await {
+            let error = match connector.attempt(&target, budget).await {
                 Ok(connected) => return Ok(connected),
                 Err(error) => error,
             };
@@ -460,6 +471,7 @@ impl Connector {
             if !next.url.is_same_origin(&target.url) {
                 connector = Cow::Owned(connector.without_credentials());
             }
+            budget.dialing.redirected(&next.url);
             target = next;
             followed += 1;
         }

@@ -5,9 +5,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use trunkline_proto::handshake::Url;
 
 use super::error::Stage;
 use super::progress::Progress;
+use crate::observe::Dialing;
 
 /// The C library asks a name server again after 5 seconds: there is time for the second answer.
 const RESOLVE: Duration = Duration::from_secs(10);
@@ -50,10 +52,11 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Starts the clock that all stages share. `progress` is told when one is through.
-    pub(super) fn begin(self, progress: &Progress) -> Budget {
+    /// Starts the clock that all stages share, on the way to `url`. `progress` is told when one is through.
+    pub(super) fn begin(self, url: &Url, progress: &Progress) -> Budget {
         let end = Instant::now() + self.total.min(NEVER);
-        Budget { timeouts: self, end, progress: progress.clone() }
+        let (progress, dialing) = (progress.clone(), Dialing::begin(url));
+        Budget { timeouts: self, end, progress, dialing }
     }
 
     /// What a stage may take, and the name of what sets it.
@@ -74,6 +77,8 @@ pub(crate) struct Budget {
     timeouts: Timeouts,
     end: Instant,
     progress: Progress,
+    /// What is told of it.
+    pub(super) dialing: Dialing,
 }
 
 impl Budget {
@@ -91,8 +96,10 @@ impl Budget {
         } else {
             Elapsed { stage, limit: self.timeouts.total, setting: "total_timeout" }
         };
-        let output = timeout_at(end.min(self.end), future).await.map_err(|_| elapsed)?;
+        let step = self.dialing.step(stage, timeout_at(end.min(self.end), future));
+        let output = step.await.map_err(|_| elapsed)?;
         self.progress.tell(stage, start.elapsed());
+        self.dialing.took(stage, start.elapsed());
         Ok(output)
     }
 }

@@ -8,6 +8,7 @@ use trunkline_proto::message::{InPlace, Masked};
 use trunkline_proto::{Connection, Event, Input, Message, Received};
 
 use crate::error::Error;
+use crate::observe::Life;
 use crate::scratch::SHARED_FROM;
 
 /// Messages that are received while a `send` waits for the peer are kept up to this many bytes. After
@@ -79,6 +80,7 @@ impl Sink for Discard {
 /// `shared_from` bytes on are handed on in the buffer that they lie in.
 pub(super) fn decode(
     conn: &mut Connection,
+    life: &mut Life,
     bytes: &mut BytesMut,
     from: &mut usize,
     shared_from: usize,
@@ -88,16 +90,20 @@ pub(super) fn decode(
     loop {
         if let Some(shared) = decode_shared(conn, bytes, from, shared_from, now) {
             match shared {
-                Ok(message) => match sink.on_event(Event::Message(Received::Whole(message))) {
-                    Next::Any => continue,
-                    Next::Messages | Next::Nothing => return Decoded::Stopped,
-                },
+                Ok(message) => {
+                    let event = Event::Message(Received::Whole(message));
+                    life.heard(&event);
+                    match sink.on_event(event) {
+                        Next::Any => continue,
+                        Next::Messages | Next::Nothing => return Decoded::Stopped,
+                    }
+                }
                 Err(error) => return Decoded::Ended(Err(error)),
             }
         }
         let mut input = Input::new(bytes.get_mut(*from..).unwrap_or_default());
         let unread = input.len();
-        let next = decode_in_place(conn, &mut input, now, sink);
+        let next = decode_in_place(conn, life, &mut input, now, sink);
         *from += unread - input.len();
         match next {
             Ok(Next::Any) => {}
@@ -128,11 +134,12 @@ fn decode_shared(
 #[inline]
 fn decode_in_place(
     conn: &mut Connection,
+    life: &mut Life,
     input: &mut Input<'_>,
     now: Instant,
     sink: &mut impl Sink,
 ) -> Result<Next, Decoded> {
-    if let Some(next) = decode_messages(conn, input, now, sink) {
+    if let Some(next) = decode_messages(conn, life, input, now, sink) {
         return Ok(next);
     }
     let next = match conn.poll_event(input, now) {
@@ -142,11 +149,14 @@ fn decode_in_place(
             return Err(Decoded::Pinged);
         }
         Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
-        Ok(Some(event)) => sink.on_event(event),
+        Ok(Some(event)) => {
+            life.heard(&event);
+            sink.on_event(event)
+        }
         Err(error) => return Err(Decoded::Ended(Err(error.into()))),
     };
     match next {
-        Next::Messages => Ok(decode_messages(conn, input, now, sink).unwrap_or(next)),
+        Next::Messages => Ok(decode_messages(conn, life, input, now, sink).unwrap_or(next)),
         Next::Any | Next::Nothing => Ok(next),
     }
 }
@@ -156,6 +166,7 @@ fn decode_in_place(
 #[inline]
 fn decode_messages(
     conn: &mut Connection,
+    life: &mut Life,
     input: &mut Input<'_>,
     now: Instant,
     sink: &mut impl Sink,
@@ -163,8 +174,15 @@ fn decode_messages(
     let mut next = None;
     conn.poll_messages(input, now, |message| {
         let wanted = match message {
-            InPlace::Binary(bytes) => sink.on_binary(bytes),
-            text @ InPlace::Text(_) => sink.on_event(Event::Message(text.unmask())),
+            InPlace::Binary(bytes) => {
+                life.heard_binary(bytes.len());
+                sink.on_binary(bytes)
+            }
+            text @ InPlace::Text(_) => {
+                let event = Event::Message(text.unmask());
+                life.heard(&event);
+                sink.on_event(event)
+            }
         };
         next = Some(wanted);
         wanted != Next::Nothing

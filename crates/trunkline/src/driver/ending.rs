@@ -26,6 +26,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Ended => return Poll::Ready(Ok(Progress::Closed)),
                 Phase::Ending { outcome, shut_down, .. } if transport_ended => {
+                    self.life.ended(self.conn.close_info(), outcome.as_ref().copied());
                     if outcome.is_ok() && !shut_down {
                         // A client's turn. Its user may keep the connection, and a server that waits
                         // for this would have to give up on it. Tried once: nobody is waiting here.

@@ -18,17 +18,19 @@ mod turn;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::buf::Limit;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-#[cfg(feature = "stream")]
-use trunkline_proto::QueueError;
-use trunkline_proto::{CloseCode, CloseInfo, Connection, Event, Message, Received};
+use trunkline_proto::{
+    CloseCode, CloseInfo, Connection, Event, Message, MessageKind, Outgoing, QueueError,
+    QueueErrorKind, Received,
+};
 
 use crate::error::Error;
+use crate::observe::{Life, Size};
 use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
 #[cfg(feature = "server")]
 use crate::tether::Tie;
@@ -98,6 +100,8 @@ pub(crate) struct Driver<S> {
     tie: Option<Tie<S>>,
     /// A write has failed: what it was to write may have got out all the same.
     write_failed: bool,
+    /// What is told of it.
+    life: Life,
     /// What a `Sink` was told: there is room for a message.
     #[cfg(feature = "stream")]
     room_is_promised: bool,
@@ -114,6 +118,7 @@ impl<S> Driver<S> {
         subprotocol: Option<String>,
         early: Vec<u8>,
         now: Instant,
+        life: Life,
     ) -> Self {
         Self {
             stream,
@@ -131,6 +136,7 @@ impl<S> Driver<S> {
             #[cfg(feature = "server")]
             tie: None,
             write_failed: false,
+            life,
             #[cfg(feature = "stream")]
             room_is_promised: false,
             #[cfg(feature = "stream")]
@@ -146,8 +152,8 @@ impl<S> Driver<S> {
         &self.conn
     }
 
-    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.conn
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
     }
 
     pub(crate) fn stream(&self) -> &S {
@@ -160,6 +166,33 @@ impl<S> Driver<S> {
         if !self.conn.wants_transmit() {
             self.conn.lend_buffer(scratch::take_write());
         }
+    }
+
+    /// Queues a message.
+    #[inline]
+    pub(crate) fn queue<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> Result<(), QueueError<'m>> {
+        let message = message.into();
+        let size = Size::of(&message);
+        let queued = self.conn.queue(message);
+        if queued.is_ok() {
+            self.life.sent(size);
+        }
+        queued
+    }
+
+    /// Queues a part of a message.
+    pub(crate) fn queue_chunk(
+        &mut self,
+        kind: MessageKind,
+        chunk: &[u8],
+        last: bool,
+    ) -> Result<(), QueueErrorKind> {
+        self.conn.queue_chunk(kind, chunk, last)?;
+        self.life.sent(Size::of_chunk(kind, chunk, last));
+        Ok(())
     }
 
     /// Whether the next message is received in chunks.
@@ -238,11 +271,14 @@ impl<S> Driver<S> {
     #[cfg(feature = "stream")]
     pub(crate) fn queue_promised(&mut self, message: Message) -> Result<(), QueueError<'static>> {
         self.before_queue();
-        if std::mem::take(&mut self.room_is_promised) {
-            self.conn.queue_promised(message)
-        } else {
-            self.conn.queue(message)
+        if !std::mem::take(&mut self.room_is_promised) {
+            return self.queue(message);
         }
+        let message = message.into();
+        let size = Size::of(&message);
+        self.conn.queue_promised(message)?;
+        self.life.sent(size);
+        Ok(())
     }
 
     /// The end begins: nothing more is decoded.
@@ -256,8 +292,15 @@ impl<S> Driver<S> {
     /// Decodes what is in the inbox.
     fn decode_inbox(&mut self, sink: &mut impl Sink) -> Decoded {
         let mut taken = 0;
-        let decoded =
-            decode(&mut self.conn, &mut self.inbox, &mut taken, SHARED_FROM, self.now, sink);
+        let decoded = decode(
+            &mut self.conn,
+            &mut self.life,
+            &mut self.inbox,
+            &mut taken,
+            SHARED_FROM,
+            self.now,
+            sink,
+        );
         self.inbox.advance(taken);
         // Whoever waits now must not hold on to the memory of what has been taken.
         if self.inbox.is_empty() || matches!(decoded, Decoded::All) {
@@ -397,7 +440,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if let Some(message) = filled.message {
             self.large_bytes = message.len().min(LARGE_MAX);
-            sink.on_event(Event::Message(Received::Whole(message)));
+            let event = Event::Message(Received::Whole(message));
+            self.life.heard(&event);
+            sink.on_event(event);
         }
         Some(match filled.result {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
@@ -409,10 +454,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.now = clock();
+        self.life.read(self.now);
         let shared_from = (bytes.capacity() / SHARED_FRACTION).max(SHARED_FROM);
         let mut taken = 0;
         let outcome = loop {
-            match decode(&mut self.conn, bytes, &mut taken, shared_from, self.now, sink) {
+            match decode(
+                &mut self.conn,
+                &mut self.life,
+                bytes,
+                &mut taken,
+                shared_from,
+                self.now,
+                sink,
+            ) {
                 Decoded::Pinged => {
                     self.try_flush(cx);
                     if sink.is_satisfied() {
@@ -465,14 +519,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ready once a message can be queued, or cannot be any more.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.conn.is_above_high_water() { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        if !self.conn.is_above_high_water() {
+            return Poll::Ready(Ok(()));
+        }
+        self.life.waits_for_room();
+        let flushed = ready!(self.poll_flush(cx));
+        self.life.has_room();
+        Poll::Ready(flushed)
     }
 
     /// The same for a `Sink`, which may queue one message then, whatever comes in between.
     #[cfg(feature = "stream")]
     pub(crate) fn poll_promise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if !self.room_is_promised {
-            std::task::ready!(self.poll_room(cx))?;
+            ready!(self.poll_room(cx))?;
             self.room_is_promised = true;
         }
         Poll::Ready(Ok(()))
@@ -543,6 +603,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 Poll::Ready(Err(error)) => {
                     self.write_failed = true;
+                    self.life.write_failed(is_hang_up(&error));
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
@@ -609,7 +670,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if let Err(timeout) = self.conn.handle_timeout(now) {
                 match &mut self.phase {
                     Phase::Running => self.end(Err(timeout.into())),
-                    _ => self.phase = Phase::Ended,
+                    _ => {
+                        self.phase = Phase::Ended;
+                        let info = self.conn.close_info();
+                        self.life.ended(info, Err(&timeout.into()));
+                    }
                 }
                 break;
             }

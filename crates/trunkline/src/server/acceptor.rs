@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 #[cfg(feature = "deflate")]
 use trunkline_proto::deflate::DeflateConfig;
 use trunkline_proto::handshake::{
-    Agreement, OriginPolicy, Refusal, ServerConfig, ServerHandshake, Subprotocols,
+    Agreement, OriginPolicy, Refusal, Request, ServerConfig, ServerHandshake, Subprotocols,
 };
 use trunkline_proto::limits::Settings;
 use trunkline_proto::{Connection, Limit, Role};
@@ -20,6 +20,7 @@ use super::drain_handle::DrainHandle;
 use super::error::AcceptError;
 use super::upgrade::{Upgrade, refuse};
 use crate::driver::Driver;
+use crate::observe::Shaking;
 use crate::tether::{ConnectionEnd, SeeThrough, Tie};
 use crate::websocket::WebSocket;
 
@@ -190,7 +191,7 @@ impl Acceptor {
     {
         let deadline = self.handshake_deadline();
         // On the heap, so that a task that holds a connection is not as large as its handshake was.
-        Box::pin(self.read_request_until(deadline, read, stream, None)).await
+        Box::pin(self.read_request_until(deadline, read, stream, None, Shaking::begin(None))).await
     }
 
     /// The same for a server that accepts streams itself.
@@ -202,8 +203,9 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Hosted { deadline, peer_addr, tether } = hosted;
-        let mut upgrade = self.read_request_until(deadline, &[], stream, Some(&tether)).await?;
+        let Hosted { deadline, peer_addr, tether, shaking } = hosted;
+        let mut upgrade =
+            self.read_request_until(deadline, &[], stream, Some(&tether), shaking).await?;
         upgrade.host(peer_addr, tether);
         Ok(upgrade)
     }
@@ -214,7 +216,32 @@ impl Acceptor {
         read: &[u8],
         mut stream: S,
         tether: Option<&ConnectionEnd<S>>,
+        mut shaking: Shaking,
     ) -> Result<Upgrade<S>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let asking = shaking.run(self.hear_request(deadline, read, &mut stream, tether));
+        match asking.await {
+            Ok((handshake, request, early)) => {
+                shaking.asked(&request);
+                Ok(Upgrade::new(stream, handshake, request, early, self.clone(), shaking))
+            }
+            Err(error) => {
+                shaking.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the request, and what came behind it.
+    async fn hear_request<S>(
+        &self,
+        deadline: Instant,
+        read: &[u8],
+        stream: &mut S,
+        tether: Option<&ConnectionEnd<S>>,
+    ) -> Result<(ServerHandshake, Request, Vec<u8>), AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -226,27 +253,26 @@ impl Acceptor {
                 Ok(progress) => {
                     if let Some(request) = progress.done {
                         if let Some(refusal) = self.refusal_while_draining() {
-                            refuse(&mut stream, &refusal).await?;
+                            refuse(stream, &refusal).await?;
                             return Err(AcceptError::Refused(refusal));
                         }
-                        let early = input[progress.taken..].to_vec();
-                        return Ok(Upgrade::new(stream, handshake, request, early, self.clone()));
+                        return Ok((handshake, request, input[progress.taken..].to_vec()));
                     }
                 }
                 Err(refusal) => {
-                    refuse(&mut stream, &refusal).await?;
+                    refuse(stream, &refusal).await?;
                     return Err(AcceptError::Refused(refusal));
                 }
             }
             let Ok(read) =
-                timeout_at(deadline, read_unless_ordered(&mut stream, &mut buffer, tether)).await
+                timeout_at(deadline, read_unless_ordered(stream, &mut buffer, tether)).await
             else {
-                refuse(&mut stream, &Refusal::timeout()).await?;
+                refuse(stream, &Refusal::timeout()).await?;
                 return Err(AcceptError::Timeout);
             };
             let Some(read) = read else {
                 let refusal = Refusal::unavailable();
-                refuse(&mut stream, &refusal).await?;
+                refuse(stream, &refusal).await?;
                 return Err(AcceptError::Refused(refusal));
             };
             input = &buffer[..read?];
@@ -271,8 +297,14 @@ impl Acceptor {
     }
 
     /// The connection that was agreed on; `early` came behind the request.
-    pub(crate) fn open<S>(&self, agreement: Agreement, stream: S, early: Vec<u8>) -> WebSocket<S> {
-        self.open_for(agreement, stream, early, None)
+    pub(crate) fn open<S>(
+        &self,
+        agreement: Agreement,
+        stream: S,
+        early: Vec<u8>,
+        shaking: Shaking,
+    ) -> WebSocket<S> {
+        self.open_for(agreement, stream, early, shaking, None)
     }
 
     /// The same; if its owner drops it while a drain closes it, `see_through` takes it over.
@@ -281,6 +313,7 @@ impl Acceptor {
         agreement: Agreement,
         stream: S,
         early: Vec<u8>,
+        shaking: Shaking,
         see_through: Option<SeeThrough<S>>,
     ) -> WebSocket<S> {
         let now = Instant::now().into_std();
@@ -290,7 +323,8 @@ impl Acceptor {
             (Some(config), Some(params)) => connection.with_deflate(config, params),
             _ => connection,
         };
-        let mut driver = Driver::new(stream, connection, agreement.subprotocol, early, now);
+        let life = shaking.opened(connection.is_compressed(), now);
+        let mut driver = Driver::new(stream, connection, agreement.subprotocol, early, now, life);
         if let Some(handle) = &self.drain_handle {
             driver.tie(Tie::Handle(handle.tie(), see_through));
         }
@@ -321,6 +355,7 @@ pub(super) struct Hosted<S> {
     pub(super) deadline: Instant,
     pub(super) peer_addr: Option<SocketAddr>,
     pub(super) tether: ConnectionEnd<S>,
+    pub(super) shaking: Shaking,
 }
 
 /// `None` if the server that accepted the stream is to stop.

@@ -15,6 +15,7 @@ use super::acceptor::{Acceptor, Hosted};
 use super::error::AcceptError;
 use super::handler::Outcome;
 use super::upgrade::Upgrade;
+use crate::observe::{self, Shaking};
 use crate::tether::{ConnectionEnd, Return, ServerEnd};
 #[cfg(feature = "rustls")]
 use crate::tls::ServerTls;
@@ -43,6 +44,7 @@ pub(super) struct Newcomer {
     pub(super) stream: Transport,
     pub(super) peer_addr: Option<SocketAddr>,
     pub(super) tether: ConnectionEnd<Transport>,
+    pub(super) shaking: Shaking,
 }
 
 /// How a connection ended.
@@ -82,6 +84,9 @@ where
     // The handler may have given its connection to another task.
     let returned = poll_fn(|cx| end.poll_return(cx)).await;
     let panicked = failed.is_err() || returned.panicked;
+    if panicked {
+        observe::handler_panicked();
+    }
     let failed = panicked || failed.is_ok_and(|failed| failed);
     Ending { how: finish(returned, failed).await, panicked }
 }
@@ -91,17 +96,23 @@ pub(super) async fn shake_hands(
     config: Arc<Config>,
     newcomer: Newcomer,
 ) -> Result<Upgrade, AcceptError> {
-    let Newcomer { stream, peer_addr, tether } = newcomer;
+    #[cfg_attr(not(feature = "rustls"), expect(unused_mut, reason = "it is for TLS to fail"))]
+    let Newcomer { stream, peer_addr, tether, mut shaking } = newcomer;
     let deadline = config.acceptor.handshake_deadline();
     #[cfg(feature = "rustls")]
     let stream = match &config.tls {
         None => stream,
         Some(tls) => {
-            let secured = timeout_at(deadline, unless_ordered(&tether, tls.accept(stream)));
-            secured.await.map_err(|_| AcceptError::Timeout)?.ok_or(AcceptError::Disconnected)??
+            let securing = timeout_at(deadline, unless_ordered(&tether, tls.accept(stream)));
+            let secured = shaking.run(securing).await.map_err(|_| AcceptError::Timeout);
+            let secured = secured.and_then(|it| it.ok_or(AcceptError::Disconnected));
+            secured.and_then(|it| Ok(it?)).inspect_err(|error| shaking.failed(error))?
         }
     };
-    config.acceptor.read_request_hosted(stream, Hosted { deadline, peer_addr, tether }).await
+    config
+        .acceptor
+        .read_request_hosted(stream, Hosted { deadline, peer_addr, tether, shaking })
+        .await
 }
 
 /// `None` if the server has an order for the connection first: it is the end of any handshake.

@@ -30,10 +30,10 @@ const DEADLINE: Duration = Duration::from_secs(8);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Drain {
-    pub(super) code: CloseCode,
+    pub(crate) code: CloseCode,
     pub(super) reason: Cow<'static, str>,
-    pub(super) deadline: Duration,
-    pub(super) spread: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) spread: Duration,
 }
 
 impl Drain {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::drain::{Drain, Drained};
 use super::draining::{Draining, Step};
+use crate::observe;
 use crate::tether::{Order, Orders, TakesOrders};
 
 /// A way to all connections of an [`Acceptor`](crate::Acceptor), to close them when the program stops.
@@ -93,7 +94,9 @@ impl DrainHandle {
     /// If the future is dropped, those who have been told close all the same, and nobody else is told or
     /// cut until this is called again. Before it is polled, nothing happens.
     pub async fn drain(&self, drain: Drain) -> Drained {
-        let mut draining = Draining::new(&drain, self.0.begin(&drain));
+        let tied = self.0.begin(&drain);
+        observe::drain_begun(tied.len(), &drain);
+        let mut draining = Draining::new(&drain, tied);
         let mut open = self.0.open.subscribe();
         let mut all_gone = pin!(open.wait_for(|open| *open == 0));
         poll_fn(|cx: &mut Context<'_>| {
@@ -108,7 +111,9 @@ impl DrainHandle {
             }
         })
         .await;
-        self.0.lock().drained
+        let drained = self.0.lock().drained;
+        observe::drain_ended(&drained);
+        drained
     }
 
     /// Whether new connections are to be refused.

@@ -20,6 +20,7 @@ use super::handler::Outcome;
 use super::listen::Listener;
 use super::seats::{Address, NoSeat, Seats};
 use super::upgrade::{Upgrade, refuse};
+use crate::observe::{self, Shaking};
 use crate::tether::{Order, ServerEnd, TakesOrders, tether};
 use crate::transport::Transport;
 
@@ -115,7 +116,8 @@ where
                 Poll::Pending => next += 1,
                 Poll::Ready(Ok((stream, peer_addr))) => self.admit(stream, peer_addr),
                 Poll::Ready(Err(error)) if is_of_the_connection(&error) => {}
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(error)) => {
+                    observe::accepting_paused(&error);
                     self.handled.counting.pauses.add();
                     self.pause = Some(Box::pin(sleep(PAUSE)));
                 }
@@ -126,12 +128,15 @@ where
     fn admit(&mut self, stream: Transport, peer_addr: Option<SocketAddr>) {
         let address = peer_addr.map(|peer| peer.ip().into());
         if let Err(why) = self.seats.take(address) {
-            return self.turn_away(stream, why);
+            return self.turn_away(stream, peer_addr, why);
         }
         let (end, tether) = tether();
-        let newcomer = Newcomer { stream, peer_addr, tether };
+        let shaking = Shaking::begin(peer_addr);
+        let scope = shaking.connection().clone();
+        let newcomer = Newcomer { stream, peer_addr, tether, shaking };
         let handshake = Box::pin(shake_hands(Arc::clone(&self.config), newcomer));
-        let task = self.connections.spawn(run(handshake, Arc::clone(&self.handler), end.clone()));
+        let serving = run(handshake, Arc::clone(&self.handler), end.clone());
+        let task = self.connections.spawn(scope.run(serving));
         self.entries.insert(task.id(), Entry { end, address });
         self.handled.counting.admitted.add();
         self.handled.counting.open.set(self.entries.len());
@@ -139,7 +144,7 @@ where
 
     /// Says that there is no room, where that costs little: no TLS handshake, and not for everyone in
     /// a flood.
-    fn turn_away(&mut self, mut stream: Transport, why: NoSeat) {
+    fn turn_away(&mut self, mut stream: Transport, peer: Option<SocketAddr>, why: NoSeat) {
         let refusal = match why {
             NoSeat::Full => {
                 self.handled.counting.full.add();
@@ -150,6 +155,7 @@ where
                 too_many_from_there()
             }
         };
+        observe::turned_away(peer, &refusal);
         if self.config.speaks_tls() || self.refusals.len() >= REFUSALS_MAX {
             return;
         }
@@ -195,6 +201,7 @@ where
     }
 
     fn begin_drain(&mut self, drain: &Drain) {
+        observe::drain_begun(self.entries.len(), drain);
         self.listeners.clear();
         match &mut self.draining {
             Some(draining) => draining.begin_anew(drain),
@@ -231,6 +238,9 @@ impl<F> Serving<F> {
     fn report(&mut self) -> Drained {
         let mut drained = self.draining.as_ref().map(Draining::so_far).unwrap_or_default();
         drained.dropped += self.entries.len();
+        if self.draining.is_some() {
+            observe::drain_ended(&drained);
+        }
         self.entries.clear();
         self.handled.counting.open.set(0);
         self.handled.drained.send_replace(Some(drained));

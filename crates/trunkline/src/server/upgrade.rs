@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use trunkline_proto::handshake::{Acceptance, Refusal, Request, ServerHandshake};
+use trunkline_proto::handshake::{Acceptance, Agreement, Refusal, Request, ServerHandshake};
 
 use super::acceptor::Acceptor;
 use super::error::AcceptError;
+use crate::observe::Shaking;
 use crate::tether::{ConnectionEnd, Tie};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -46,6 +47,8 @@ struct Pending<S> {
     peer_addr: Option<SocketAddr>,
     /// To the server that accepted the stream, if one did.
     tether: Option<ConnectionEnd<S>>,
+    /// What is told of it.
+    shaking: Shaking,
 }
 
 impl<S> Upgrade<S> {
@@ -55,9 +58,18 @@ impl<S> Upgrade<S> {
         request: Request,
         early: Vec<u8>,
         acceptor: Acceptor,
+        shaking: Shaking,
     ) -> Self {
-        let (peer_addr, tether) = (None, None);
-        Self(Box::new(Pending { stream, handshake, request, early, acceptor, peer_addr, tether }))
+        Self(Box::new(Pending {
+            stream,
+            handshake,
+            request,
+            early,
+            acceptor,
+            peer_addr: None,
+            tether: None,
+            shaking,
+        }))
     }
 
     /// Says where it comes from, and ties it to the server that accepted it.
@@ -117,10 +129,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// # Cancel safety
     /// Dropping the future drops the stream; the answer may have been written in part.
     pub async fn refuse(mut self, refusal: Refusal) -> AcceptError {
-        match Box::pin(refuse(&mut self.0.stream, &refusal)).await {
+        let error = match Box::pin(refuse(&mut self.0.stream, &refusal)).await {
             Ok(()) => AcceptError::Refused(refusal),
             Err(error) => error.into(),
-        }
+        };
+        self.0.shaking.failed(&error);
+        error
     }
 }
 
@@ -129,6 +143,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
         mut self,
         acceptance: &Acceptance,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
+        let agreement = match self.answer(acceptance).await {
+            Ok(agreement) => agreement,
+            Err(error) => {
+                self.shaking.failed(&error);
+                return Err(error);
+            }
+        };
+        let mut ws = self.acceptor.open(agreement, self.stream, self.early, self.shaking);
+        if let Some(tether) = self.tether {
+            ws.tie(Tie::Server(tether));
+        }
+        Ok((ws, self.request))
+    }
+
+    async fn answer(&mut self, acceptance: &Acceptance) -> Result<Agreement, AcceptError> {
         let (response, agreement) = match self.handshake.accept(&self.request, acceptance) {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -143,11 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
         timeout(self.acceptor.handshake_timeout(), written)
             .await
             .map_err(|_| AcceptError::Timeout)??;
-        let mut ws = self.acceptor.open(agreement, self.stream, self.early);
-        if let Some(tether) = self.tether {
-            ws.tie(Tie::Server(tether));
-        }
-        Ok((ws, self.request))
+        Ok(agreement)
     }
 }
 

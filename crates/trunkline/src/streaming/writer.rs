@@ -144,7 +144,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'a, S> {
                 return Poll::Ready(Err(SendError::broken(error, None)));
             }
             driver.before_queue();
-            let queued = driver.connection_mut().queue_chunk(kind, chunk, last);
+            let queued = driver.queue_chunk(kind, chunk, last);
             Poll::Ready(queued.map_err(|kind| SendError::refused(kind, None)))
         })
     }

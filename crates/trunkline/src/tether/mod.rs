@@ -170,13 +170,15 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, SendErrorKind};
+    use crate::observe::{Life, Scope};
     use crate::websocket::WebSocket;
 
     fn tied<S>(stream: S) -> (ServerEnd<S>, WebSocket<S>) {
         let now = Instant::now().into_std();
         let settings = Arc::new(Settings::for_role(Role::Server));
         let connection = trunkline_proto::Connection::server(settings, now);
-        let mut ws = WebSocket::new(Driver::new(stream, connection, None, Vec::new(), now));
+        let life = Life::begin(Role::Server, Scope::none(), false, now);
+        let mut ws = WebSocket::new(Driver::new(stream, connection, None, Vec::new(), now, life));
         let (server, end) = tether();
         ws.tie(Tie::Server(end));
         (server, ws)

@@ -12,6 +12,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::{ALPN_HTTP_1_1, InvalidTls, certificates, private_key, provider};
+use crate::observe;
 use crate::transport::Transport;
 
 /// How a server speaks TLS: TLS 1.3 or 1.2, ALPN `http/1.1`, no early data, no certificate asked of
@@ -118,10 +119,8 @@ impl ServerTls {
     /// # Errors
     /// Why that is not possible: then all stays as it was.
     pub fn reload(&self) -> Result<(), InvalidTls> {
-        match &self.0.origin {
-            Origin::Files { chain, key } => self.replace(identity(&read(chain)?, &read(key)?)?),
-            Origin::Pem | Origin::Config => Ok(()),
-        }
+        let Origin::Files { chain, key } = &self.0.origin else { return Ok(()) };
+        self.replace(read(chain).and_then(|chain| identity(&chain, &read(key)?)))
     }
 
     /// Shows another certificate from the next handshake on.
@@ -133,12 +132,13 @@ impl ServerTls {
         chain: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<(), InvalidTls> {
-        self.replace(identity(chain.as_ref(), key.as_ref())?)
+        self.replace(identity(chain.as_ref(), key.as_ref()))
     }
 
     /// Uses another configuration, as it is, from the next handshake on.
     pub fn replace_config(&self, config: Arc<ServerConfig>) {
         self.set(Now { identity: None, config });
+        observe::certificate_replaced(&Ok(()));
     }
 
     /// Does the handshake on a stream that has been accepted, for servers that listen by themselves. It has
@@ -174,11 +174,15 @@ impl ServerTls {
         Self::new(self.0.origin.clone(), identity, Some(clients))
     }
 
-    fn replace(&self, identity: CertifiedKey) -> Result<(), InvalidTls> {
-        // A configuration of its own, so that no session of the one before is taken up again.
-        let config = config(&identity, self.0.clients.as_ref())?;
-        self.set(Now { identity: Some(identity), config });
-        Ok(())
+    fn replace(&self, identity: Result<CertifiedKey, InvalidTls>) -> Result<(), InvalidTls> {
+        let replaced = identity.and_then(|identity| {
+            // A configuration of its own, so that no session of the one before is taken up again.
+            let config = config(&identity, self.0.clients.as_ref())?;
+            self.set(Now { identity: Some(identity), config });
+            Ok(())
+        });
+        observe::certificate_replaced(&replaced);
+        replaced
     }
 
     fn now(&self) -> Now {

@@ -36,13 +36,14 @@ use http::request::Parts;
 #[cfg(feature = "deflate")]
 use trunkline_proto::deflate::DeflateConfig;
 use trunkline_proto::handshake::{
-    Acceptance, OriginPolicy, Request, RequestHead, ServerConfig, Subprotocols,
+    Acceptance, OriginPolicy, Refusal, Request, RequestHead, ServerConfig, Subprotocols,
 };
 use trunkline_proto::limits::Settings;
 
 use super::head::HttpHead;
 use super::request::{HttpUpgrade, take_connection};
 use super::{Rejection, Upgrading};
+use crate::observe::Shaking;
 use crate::server::Acceptor;
 use crate::websocket::WebSocket;
 
@@ -67,6 +68,8 @@ pub struct WebSocketUpgrade {
     on_upgrade: OnUpgrade,
     acceptor: Acceptor,
     acceptance: Acceptance,
+    /// What is told of it.
+    shaking: Shaking,
 }
 
 impl WebSocketUpgrade {
@@ -124,7 +127,8 @@ impl WebSocketUpgrade {
             Ok((response, upgrading)) => {
                 tokio::spawn(async move {
                     if let Ok(ws) = upgrading.await {
-                        serve(ws).await;
+                        let scope = ws.scope().clone();
+                        scope.run(async { serve(ws).await }).await;
                     }
                 });
                 response
@@ -139,8 +143,10 @@ impl WebSocketUpgrade {
     /// # Errors
     /// Why the request is refused, with the answer that says so.
     pub fn accept(self) -> Result<(Response, Upgrading), Rejection> {
-        let request = Request::from_upgrade(self.head, self.acceptor.config())?;
-        HttpUpgrade::new(self.acceptor, request, self.on_upgrade).accept_with(&self.acceptance)
+        let Self { head, on_upgrade, acceptor, acceptance, mut shaking, .. } = self;
+        let request = Request::from_upgrade(head, acceptor.config());
+        let request = request.inspect_err(|refusal| shaking.refused(refusal))?;
+        HttpUpgrade::new(acceptor, request, on_upgrade, shaking).accept_with(&acceptance)
     }
 
     fn map(self, set: impl FnOnce(Acceptor) -> Acceptor) -> Self {
@@ -148,14 +154,25 @@ impl WebSocketUpgrade {
     }
 
     fn read(parts: &mut Parts) -> Result<Self, Rejection> {
+        let mut shaking = Shaking::begin(None);
         let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
+        let judged = Self::judge(parts, &acceptor);
+        let (head, request, on_upgrade) = judged.inspect_err(|refusal| shaking.refused(refusal))?;
+        shaking.asked(&request);
+        let acceptance = Acceptance::new();
+        Ok(Self { head, request, on_upgrade, acceptor, acceptance, shaking })
+    }
+
+    fn judge(
+        parts: &mut Parts,
+        acceptor: &Acceptor,
+    ) -> Result<(RequestHead, Request, OnUpgrade), Refusal> {
         let head = HttpHead::from(&*parts).read(&acceptor.config().limits)?;
         // What depends on settings that a handler may change is for `accept`.
         let mut rules = ServerConfig::default();
         rules.origin = OriginPolicy::Any;
         let request = Request::from_upgrade(head.clone(), &rules)?;
-        let on_upgrade = take_connection(&mut parts.extensions)?;
-        Ok(Self { head, request, on_upgrade, acceptor, acceptance: Acceptance::new() })
+        Ok((head, request, take_connection(&mut parts.extensions)?))
     }
 }
 

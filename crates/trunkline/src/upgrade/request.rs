@@ -6,11 +6,12 @@ use ::hyper::upgrade::OnUpgrade;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{Extensions, Response, StatusCode};
-use trunkline_proto::handshake::{AcceptError, Acceptance, Refusal, Request};
+use trunkline_proto::handshake::{AcceptError, Acceptance, Agreement, Refusal, Request};
 
 use super::head::HttpHead;
 use super::rejection::{Rejection, append, refusal};
 use super::upgrading::Upgrading;
+use crate::observe::Shaking;
 use crate::server::Acceptor;
 
 impl Acceptor {
@@ -38,10 +39,14 @@ impl Acceptor {
         &self,
         request: &mut http::Request<B>,
     ) -> Result<HttpUpgrade, Rejection> {
-        let head = HttpHead::of(request).read(&self.config().limits)?;
-        let judged = Request::from_upgrade(head, self.config())?;
-        let on_upgrade = take_connection(request.extensions_mut())?;
-        Ok(HttpUpgrade::new(self.clone(), judged, on_upgrade))
+        let mut shaking = Shaking::begin(None);
+        let judged = HttpHead::of(request)
+            .read(&self.config().limits)
+            .and_then(|head| Request::from_upgrade(head, self.config()))
+            .and_then(|judged| Ok((judged, take_connection(request.extensions_mut())?)));
+        let (judged, on_upgrade) = judged.inspect_err(|refusal| shaking.refused(refusal))?;
+        shaking.asked(&judged);
+        Ok(HttpUpgrade::new(self.clone(), judged, on_upgrade, shaking))
     }
 }
 
@@ -63,11 +68,18 @@ pub struct HttpUpgrade {
     acceptor: Acceptor,
     request: Request,
     on_upgrade: OnUpgrade,
+    /// What is told of it.
+    shaking: Shaking,
 }
 
 impl HttpUpgrade {
-    pub(super) fn new(acceptor: Acceptor, request: Request, on_upgrade: OnUpgrade) -> Self {
-        Self { acceptor, request, on_upgrade }
+    pub(super) fn new(
+        acceptor: Acceptor,
+        request: Request,
+        on_upgrade: OnUpgrade,
+        shaking: Shaking,
+    ) -> Self {
+        Self { acceptor, request, on_upgrade, shaking }
     }
 
     /// What the client asks for.
@@ -89,9 +101,25 @@ impl HttpUpgrade {
     /// If the acceptance must not be sent. The client is to be told 500, which is the answer in the
     /// error.
     pub fn accept_with<R: From<Bytes>>(
-        self,
+        mut self,
         acceptance: &Acceptance,
     ) -> Result<(Response<R>, Upgrading), Rejection> {
+        match self.answer(acceptance) {
+            Ok((response, agreement)) => {
+                let Self { acceptor, on_upgrade, shaking, .. } = self;
+                Ok((response, Upgrading::new(on_upgrade, acceptor, agreement, shaking)))
+            }
+            Err(rejection) => {
+                self.shaking.refused(rejection.refusal());
+                Err(rejection)
+            }
+        }
+    }
+
+    fn answer<R: From<Bytes>>(
+        &self,
+        acceptance: &Acceptance,
+    ) -> Result<(Response<R>, Agreement), Rejection> {
         if let Some(refusal) = self.acceptor.refusal_while_draining() {
             return Err(refusal.into());
         }
@@ -105,7 +133,7 @@ impl HttpUpgrade {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
         append(headers, &fields).map_err(AcceptError::Header)?;
-        Ok((response, Upgrading::new(self.on_upgrade, self.acceptor, agreement)))
+        Ok((response, agreement))
     }
 }
 

@@ -79,7 +79,8 @@ impl<H> WebSocketLayer<H> {
                 let (parts, _) = request.into_parts();
                 tokio::spawn(async move {
                     if let Ok(ws) = upgrading.await {
-                        handler(ws, parts).await;
+                        let scope = ws.scope().clone();
+                        scope.run(async move { handler(ws, parts).await }).await;
                     }
                 });
                 response

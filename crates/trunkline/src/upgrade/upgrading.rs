@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use ::hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -16,6 +16,7 @@ use trunkline_proto::handshake::Agreement;
 
 use super::Handed;
 use crate::driver::see_through;
+use crate::observe::Shaking;
 use crate::server::Acceptor;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -34,11 +35,18 @@ pub struct Upgrading {
     acceptor: Acceptor,
     agreement: Agreement,
     timeout: Option<Pin<Box<Sleep>>>,
+    /// What is told of it, until it has come to its end.
+    shaking: Option<Shaking>,
 }
 
 impl Upgrading {
-    pub(super) fn new(on_upgrade: OnUpgrade, acceptor: Acceptor, agreement: Agreement) -> Self {
-        Self { on_upgrade, acceptor, agreement, timeout: None }
+    pub(super) fn new(
+        on_upgrade: OnUpgrade,
+        acceptor: Acceptor,
+        agreement: Agreement,
+        shaking: Shaking,
+    ) -> Self {
+        Self { on_upgrade, acceptor, agreement, timeout: None, shaking: Some(shaking) }
     }
 
     /// The same over the very stream that the server was given, in the `TokioIo` in which hyper wants
@@ -64,12 +72,31 @@ impl Upgrading {
     {
         let upgraded = poll_fn(|cx| self.poll_upgraded(cx)).await?;
         match unwrap(upgraded) {
-            Ok((stream, early)) => Ok(self.acceptor.open(self.agreement, stream, early)),
-            Err(_) => Err(UpgradeError::OtherStream { expected: type_name::<S>() }),
+            Ok((stream, early)) => {
+                let shaking = self.take_shaking();
+                Ok(self.acceptor.open(self.agreement, stream, early, shaking))
+            }
+            Err(_) => {
+                let error = UpgradeError::OtherStream { expected: type_name::<S>() };
+                self.take_shaking().failed_in_http(&error);
+                Err(error)
+            }
         }
     }
 
+    fn take_shaking(&mut self) -> Shaking {
+        self.shaking.take().expect("a future is not polled once it is ready")
+    }
+
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upgraded, UpgradeError>> {
+        let upgraded = ready!(self.poll_handed_out(cx));
+        if let Err(error) = &upgraded {
+            self.take_shaking().failed_in_http(error);
+        }
+        Poll::Ready(upgraded)
+    }
+
+    fn poll_handed_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upgraded, UpgradeError>> {
         if let Poll::Ready(upgraded) = Pin::new(&mut self.on_upgrade).poll(cx) {
             self.timeout = None;
             return Poll::Ready(upgraded.map_err(UpgradeError::of));
@@ -87,7 +114,8 @@ impl Future for Upgrading {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_upgraded(cx).map_ok(|upgraded| {
             let (transport, early) = transport(upgraded);
-            self.acceptor.open_for(self.agreement.clone(), transport, early, Some(see_through))
+            let (agreement, shaking) = (self.agreement.clone(), self.take_shaking());
+            self.acceptor.open_for(agreement, transport, early, shaking, Some(see_through))
         })
     }
 }

@@ -23,6 +23,7 @@ use super::policy::{Policy, Row};
 use super::state::{Change, State};
 use crate::driver::Progress;
 use crate::error::Error;
+use crate::observe;
 use crate::transport::is_exact;
 use crate::websocket::{WebSocket, poll_recv};
 
@@ -183,6 +184,7 @@ impl<S> Link<S> {
 
     fn begin_attempt(&mut self) {
         self.row.begin();
+        observe::attempt_begins(self.row.attempts);
         self.observe(&Change::Connecting { attempt: self.row.attempts });
         let attempt = Attempt {
             opening: (self.connect)(),
@@ -197,6 +199,7 @@ impl<S> Link<S> {
         self.last_failure = Some(Arc::clone(&failure));
         match self.policy.judge(&failure, &mut self.row) {
             Ok(retry_in) => {
+                observe::no_connection(self.row.attempts, &failure, retry_in);
                 self.observe(&Change::Failed { failure: &failure, retry_in });
                 self.enter(Phase::Pausing(Box::pin(sleep(retry_in))));
             }
@@ -205,6 +208,7 @@ impl<S> Link<S> {
     }
 
     fn end(&mut self, ended: Ended) {
+        observe::gave_up(&ended);
         self.observe(&Change::Ended(&ended));
         self.enter(Phase::Ended(ended));
     }
@@ -278,6 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Link<S> {
         self.connections += 1;
         let (since, failed, closing) = (Instant::now(), None, Closing::No);
         self.enter(Phase::Open(Open { ws, since, failed, closing }));
+        observe::reconnected(self.connections);
         self.observe(&Change::Connected { connections: self.connections });
     }
 

@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Link<S> {
 fn queue<S>(ws: &mut WebSocket<S>, message: &Message) -> Option<u64> {
     let driver = ws.driver_mut();
     driver.before_queue();
-    let connection = driver.connection_mut();
-    connection.queue(message).ok()?;
+    driver.queue(message).ok()?;
+    let connection = driver.connection();
     Some(connection.transmitted_bytes() + connection.transmit_bytes() as u64)
 }
