@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_hub::broker::{Operation, Publish};
-use trunkline_hub::{HistoryOptions, StreamPosition};
+use trunkline_hub::broker::{Operation, Outcome, Publish};
+use trunkline_hub::{CommandError, HistoryOptions, StreamPosition};
 use trunkline_server::broker::{
     Broker, BrokerLimits, Fsync, Log, LogReport, OpenError, Partitions,
 };
@@ -294,8 +294,25 @@ fn partitions_of_a_closed_log_fail_and_still_tell_what_they_keep() {
     world.say("news", "1");
     log.close().unwrap();
     let outcome = world.ask(API, "news", Operation::Publish(saying("2")));
-    assert!(matches!(outcome, trunkline_hub::broker::Outcome::Failed(_)));
+    assert!(matches!(outcome, Outcome::Failed(_)));
     assert_eq!(world.kept("news"), ["1"]);
+}
+
+/// What was refused, or was accepted before, has ended no stream.
+#[test]
+fn a_publication_that_is_not_accepted_changes_nothing() {
+    let folder = Folder::new();
+    let (mut world, _log, _) = begin(&folder, Fsync::Always);
+    let top = world.publish("news", keyed("1", "key")).unwrap();
+    let long = Publish { history: OFF, ..keyed("2", &"k".repeat(257)) };
+    let outcome = world.ask(API, "news", Operation::Publish(long));
+    assert!(matches!(outcome, Outcome::Failed(CommandError::LimitExceeded)));
+    assert_eq!(world.publish("news", Publish { history: OFF, ..keyed("2", "key") }), Some(top));
+    world.say("other", "so that all before is written");
+    let copy = snapshot(&folder);
+    let (mut world, log, _) = begin(&copy, Fsync::Always);
+    assert_eq!(world.top("news"), top);
+    log.close().unwrap();
 }
 
 /// What is dead goes from the disk, whatever lives beside it.

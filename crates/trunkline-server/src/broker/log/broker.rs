@@ -214,6 +214,13 @@ impl LogBroker {
         publish: Publish,
         outlet: &mut dyn Outlet,
     ) -> Outcome {
+        if !self.partition.is_taken(&publish) {
+            return Outcome::Failed(CommandError::LimitExceeded);
+        }
+        let key = publish.idempotency_key.as_ref().map(|key| Results::name(&channel, key));
+        if let Some(position) = key.and_then(|key| self.partition.result(now, &key)) {
+            return Outcome::Published(position);
+        }
         if let Some(stream) = self.partition.stream(&channel) {
             let epoch = stream.position().epoch;
             let end = |out: &mut Vec<u8>| encode_end(out, &channel, epoch);
