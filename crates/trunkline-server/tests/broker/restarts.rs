@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_hub::broker::{Operation, Outcome, Publish};
 use trunkline_hub::{CommandError, HistoryOptions, StreamPosition};
 use trunkline_server::broker::{
-    Broker, BrokerLimits, Fsync, Log, LogReport, OpenError, Partitions,
+    Broker, BrokerLimits, Fsync, Log, LogOptions, LogReport, OpenError, Partitions,
 };
 
 use crate::folder::Folder;
@@ -313,6 +313,32 @@ fn a_publication_that_is_not_accepted_changes_nothing() {
     let (mut world, log, _) = begin(&copy, Fsync::Always);
     assert_eq!(world.top("news"), top);
     log.close().unwrap();
+}
+
+#[test]
+fn little_room_for_what_waits_is_used_again_and_again() {
+    for fsync in POLICIES {
+        let folder = Folder::new();
+        let little = LogOptions { unwritten_bytes: 10_000, ..options(folder.path(), fsync) };
+        let (mut world, log, _) = open(little, BrokerLimits::default(), start()).unwrap();
+        let (mut offset, mut refused) = (0, 0);
+        while offset < 500 {
+            let publish = Operation::Publish(saying(&"x".repeat(100)));
+            match world.ask(API, "news", publish) {
+                Outcome::Published(Some(position)) => {
+                    offset += 1;
+                    assert_eq!(position.offset, offset);
+                }
+                Outcome::Failed(CommandError::TooManyRequests) => {
+                    refused += 1;
+                    world.wait();
+                }
+                outcome => panic!("{outcome:?}"),
+            }
+        }
+        assert!(refused > 0 || fsync == Fsync::Always, "waiting was never too much");
+        log.close().unwrap();
+    }
 }
 
 /// What is dead goes from the disk, whatever lives beside it.

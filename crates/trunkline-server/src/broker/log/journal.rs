@@ -20,7 +20,8 @@ use crate::broker::stream::LOADED;
 /// Records that go into one row, if one alone has not more. With the header of the row and that of its
 /// page it fits into 256 KiB, as redb rounds up to a power of two. Small enough to be read at once.
 pub(super) const ROW_BYTES: usize = (256 << 10) - 512;
-/// Records that a lazy policy writes before their time: what a disk takes in some milliseconds.
+/// Bytes of records that a lazy policy writes before their time: what a disk takes in some
+/// milliseconds. Or half of what may wait, if that is less.
 const FLUSH_BYTES: usize = 8 << 20;
 
 /// A row: its number and its bytes.
@@ -36,6 +37,7 @@ pub(super) struct Journal {
     work: Condvar,
     fsync: Fsync,
     unwritten_bytes: usize,
+    flush_bytes: usize,
     /// What all rows may take together: a fifth of the file. It grows by doubling, so half may be out of
     /// reach; rows are rounded up to powers of two; a commit writes anew before it frees.
     rows_bytes: u64,
@@ -127,6 +129,7 @@ impl Journal {
             work: Condvar::new(),
             fsync: options.fsync,
             unwritten_bytes: options.unwritten_bytes,
+            flush_bytes: FLUSH_BYTES.min(options.unwritten_bytes / 2),
             rows_bytes: options.disk_bytes / 5,
             retry: options.retry,
             wake,
@@ -258,12 +261,12 @@ impl Journal {
     fn note_work(&self, shared: &mut Shared, was_idle: bool) -> bool {
         match self.fsync {
             Fsync::Always => was_idle,
-            Fsync::Never => shared.bytes >= FLUSH_BYTES,
+            Fsync::Never => shared.bytes >= self.flush_bytes,
             Fsync::Interval(interval) => {
                 if was_idle {
                     shared.due = Instant::now().checked_add(interval);
                 }
-                was_idle || shared.bytes >= FLUSH_BYTES
+                was_idle || shared.bytes >= self.flush_bytes
             }
         }
     }
@@ -279,7 +282,7 @@ impl Journal {
             let is_due = until.is_some_and(|it| it <= Instant::now());
             let is_time = match self.fsync {
                 Fsync::Always => shared.bytes > 0,
-                Fsync::Never | Fsync::Interval(_) => is_due || shared.bytes >= FLUSH_BYTES,
+                Fsync::Never | Fsync::Interval(_) => is_due || shared.bytes >= self.flush_bytes,
             };
             let is_asked = |it: &Slot| !it.removed.is_empty() || !it.wanted.is_empty();
             if is_time || shared.slots.iter().any(is_asked) {
