@@ -120,17 +120,19 @@ impl Transmit {
     }
 
     /// Takes note that the first `bytes` of what waits have been written.
+    #[inline]
     pub(crate) fn advance(&mut self, bytes: usize) {
         let bytes = bytes.min(self.waiting());
         self.sent += bytes as u64;
-        if self.is_empty() {
-            self.buffer.clear();
-            self.large.clear();
-            (self.buffer_sent, self.large_sent) = (0, 0);
-            return;
+        if !self.is_empty() {
+            self.advance_within(bytes);
+            return self.compact();
         }
-        self.advance_within(bytes);
-        self.compact();
+        self.buffer.clear();
+        (self.buffer_sent, self.large_sent) = (0, 0);
+        if !self.large.is_empty() {
+            self.large.clear();
+        }
     }
 
     fn advance_within(&mut self, mut bytes: usize) {
@@ -162,6 +164,7 @@ impl Transmit {
     }
 
     /// Gives the buffer away when nothing waits, so that an idle connection owns none.
+    #[inline]
     pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {
         if !self.is_empty() || self.buffer.capacity() == 0 {
             return None;
@@ -174,6 +177,7 @@ impl Transmit {
     }
 
     /// Lends a buffer to write frames into, for its capacity.
+    #[inline]
     pub(crate) fn lend_buffer(&mut self, mut buffer: Vec<u8>) {
         if self.buffer.is_empty() && self.buffer.capacity() < buffer.capacity() {
             buffer.clear();

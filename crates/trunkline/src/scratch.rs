@@ -72,11 +72,13 @@ pub(crate) fn take_large(capacity: usize) -> BytesMut {
 }
 
 /// A buffer to gather frames in: empty, with capacity.
+#[inline]
 pub(crate) fn take_write() -> Vec<u8> {
     WRITE.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(WRITE_BYTES))
 }
 
 /// Gives a buffer for writing back. One that grew or shrank is not kept.
+#[inline]
 pub(crate) fn give_write(mut buffer: Vec<u8>) {
     if buffer.capacity() == WRITE_BYTES {
         WRITE.with_borrow_mut(|buffers| {

@@ -19,19 +19,27 @@ pub(crate) struct Timer {
 
 impl Timer {
     /// Ready once `deadline` has passed; may wake the task before, never after.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-            self.waker = None;
-        }
         // Registered already, and not due yet: nothing to tell the runtime.
-        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+        if let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker)
+            && sleep.deadline() <= deadline
+            && waker.will_wake(cx.waker())
             && !sleep.is_elapsed()
         {
             return Poll::Pending;
         }
+        self.poll_anew(cx, deadline)
+    }
+
+    #[inline(never)]
+    fn poll_anew(&mut self, cx: &mut Context<'_>, deadline: tokio::time::Instant) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        self.waker = None;
         loop {
             // Polling costs budget of the task, and a peer that never pauses may have had it all.
             if !sleep.is_elapsed() && sleep.as_mut().poll(cx).is_pending() {
@@ -39,7 +47,6 @@ impl Timer {
                 return Poll::Pending;
             }
             if sleep.deadline() >= deadline {
-                self.waker = None;
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);

@@ -213,6 +213,7 @@ impl Connection {
     /// Takes note that the transport took `bytes` of what [`poll_transmit`](Self::poll_transmit)
     /// gave; 0 says that it takes nothing at the moment, which starts the clock of
     /// [`Settings::write_timeout`].
+    #[inline]
     pub fn transmitted(&mut self, bytes: usize, now: Instant) {
         if bytes == 0 {
             if !self.transmit.is_empty() {
@@ -258,12 +259,14 @@ impl Connection {
 
     /// Lends a buffer for frames to be written into, used for its capacity when the connection has
     /// none of its own. It comes back with [`reclaim_buffer`](Self::reclaim_buffer).
+    #[inline]
     pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
         self.transmit.lend_buffer(buffer);
     }
 
     /// Takes the buffer back for others to use. Where bytes still wait, they move to memory of their
     /// own size. An idle connection owns no buffer.
+    #[inline]
     pub fn reclaim_buffer(&mut self) -> Option<Vec<u8>> {
         if self.transmit.is_empty() { self.transmit.take_buffer() } else { self.transmit.shrink() }
     }
@@ -278,6 +281,7 @@ impl Connection {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) should be called if nothing happens before.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let keepalive = if self.is_open() { self.keepalive.deadline(&self.settings) } else { None };
         let closing = earlier(self.state.deadline(), keepalive);

@@ -147,7 +147,9 @@ impl MaskKey {
         let rest = self.copy_first_chunk::<{ SHORT / 8 }>(rest, out);
         let rest = self.copy_first_chunk::<{ SHORT / 16 }>(rest, out);
         let rest = self.copy_first_chunk::<{ SHORT / 32 }>(rest, out);
-        out.extend(rest.iter().zip(self.0).map(|(byte, key)| byte ^ key));
+        for (byte, key) in rest.iter().zip(&self.0) {
+            out.push(byte ^ key);
+        }
     }
 
     #[inline]

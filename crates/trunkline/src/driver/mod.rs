@@ -282,6 +282,7 @@ impl<S> Driver<S> {
     }
 
     /// The end begins: nothing more is decoded.
+    #[cold]
     fn end(&mut self, outcome: Result<(), Error>) {
         if self.is_running() {
             self.inbox = BytesMut::new();
@@ -365,13 +366,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         turn: &mut Turn,
     ) -> Poll<()> {
         match self.poll_read(cx, sink) {
-            Poll::Ready(Ok(bytes)) if turn.ends_with(bytes) && !sink.is_satisfied() => {
+            Poll::Ready(bytes) if turn.ends_with(bytes) && !sink.is_satisfied() => {
                 cx.waker().wake_by_ref();
                 self.poll_deadline(cx);
                 return Poll::Pending;
             }
-            Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(error)) => self.end(Err(error)),
+            Poll::Ready(_) => {}
             Poll::Pending if self.poll_deadline(cx) || self.poll_order(cx) => {}
             Poll::Pending => return Poll::Pending,
         }
@@ -379,59 +379,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Reads once and decodes what came, where it lies; what the sink leaves goes to the inbox. Gives
-    /// how many bytes came.
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut impl Sink,
-    ) -> Poll<Result<usize, Error>> {
+    /// how many bytes came: 0 where that was the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<usize> {
         if self.inbox.is_empty()
-            && let Some(result) = self.poll_fill(cx, sink)
+            && let Some(read) = self.poll_fill(cx, sink)
         {
-            return result;
+            return read;
         }
+        if self.large_bytes > 0 {
+            return self.poll_read_large(cx, sink);
+        }
+        scratch::with_read(|scratch| self.poll_read_into(cx, scratch, sink))
+    }
+
+    /// Reads into a buffer for a message as large as the last one.
+    #[inline(never)]
+    fn poll_read_large(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Poll<usize> {
         let large = std::mem::take(&mut self.large_bytes);
-        if large == 0 {
-            return scratch::with_read(|scratch| self.poll_read_into(cx, scratch, sink));
-        }
         let mut buffer = scratch::take_large(Connection::room_for(large));
         let read = self.poll_read_into(cx, &mut buffer, sink);
-        let goes_on = match read {
-            Poll::Ready(Ok(bytes)) => bytes >= large,
-            _ => read.is_pending(),
-        };
-        if goes_on {
+        let falls_short = matches!(read, Poll::Ready(bytes) if bytes < large);
+        if !falls_short {
             self.large_bytes = large;
         }
         read
     }
 
+    #[inline(always)]
     fn poll_read_into(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
         sink: &mut impl Sink,
-    ) -> Poll<Result<usize, Error>> {
+    ) -> Poll<usize> {
         if !self.inbox.is_empty() {
             buffer.extend_from_slice(&self.inbox);
         }
-        match pin!(self.stream.read_buf(buffer)).poll(cx) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-            Poll::Ready(Ok(bytes)) => {
-                self.on_read(cx, buffer, sink);
-                Poll::Ready(Ok(bytes))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
-            Poll::Pending => Poll::Pending,
+        let read = pin!(self.stream.read_buf(buffer)).poll(cx);
+        let read = self.end_unless_more(read);
+        if let Poll::Ready(1..) = read {
+            self.on_read(cx, buffer, sink);
         }
+        read
     }
 
     /// Reads the payload of a large message to where it belongs, if that is what comes next.
-    fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut impl Sink,
-    ) -> Option<Poll<Result<usize, Error>>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Option<Poll<usize>> {
         let stream = &mut self.stream;
         let fill = |payload: &mut Limit<&mut BytesMut>| pin!(stream.read_buf(payload)).poll(cx);
         let filled = self.conn.fill_payload(fill, clock)?;
@@ -444,12 +437,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.life.heard(&event);
             sink.on_event(event);
         }
-        Some(match filled.result {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(Error::Disconnected)),
-            Poll::Ready(Ok(bytes)) => Poll::Ready(Ok(bytes)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(disconnected_or(error))),
+        Some(self.end_unless_more(filled.result))
+    }
+
+    /// Tells how many bytes a read brought. If it says that no more will come, this is the end.
+    #[inline]
+    fn end_unless_more(&mut self, read: Poll<io::Result<usize>>) -> Poll<usize> {
+        match read {
+            Poll::Ready(Ok(bytes @ 1..)) => Poll::Ready(bytes),
+            Poll::Ready(Ok(0)) => {
+                self.end(Err(Error::Disconnected));
+                Poll::Ready(0)
+            }
+            Poll::Ready(Err(error)) => {
+                self.end(Err(disconnected_or(error)));
+                Poll::Ready(0)
+            }
             Poll::Pending => Poll::Pending,
-        })
+        }
     }
 
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
@@ -488,14 +493,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Writes what waits, as far as the transport takes it. Errors show in the next read or flush.
+    #[inline]
     fn try_flush(&mut self, cx: &mut Context<'_>) {
         if (self.conn.wants_transmit() || self.unflushed)
             && let Poll::Ready(Err(error)) = self.poll_write(cx)
         {
-            // The peer may have said why before it hung up: reading goes on to the end.
-            if !is_hang_up(&error) {
-                self.end(Err(error.into()));
-            }
+            self.on_write_error(error);
+        }
+    }
+
+    #[cold]
+    fn on_write_error(&mut self, error: io::Error) {
+        // The peer may have said why before it hung up: reading goes on to the end.
+        if !is_hang_up(&error) {
+            self.end(Err(error.into()));
         }
     }
 
@@ -555,12 +566,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Decoded::Pinged => {}
                 Decoded::Ended(outcome) => self.end(outcome),
                 Decoded::All => match self.poll_read(cx, &mut *ahead) {
-                    Poll::Ready(Ok(bytes)) if turn.ends_with(bytes) => {
+                    Poll::Ready(bytes) if turn.ends_with(bytes) => {
                         cx.waker().wake_by_ref();
                         break;
                     }
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Ready(Err(error)) => self.end(Err(error)),
+                    Poll::Ready(_) => {}
                     Poll::Pending => break,
                 },
             }
