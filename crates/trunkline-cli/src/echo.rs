@@ -83,8 +83,12 @@ async fn serve(listener: TcpListener, acceptor: Acceptor, page: bool) {
 fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) -> impl Future<Output = ()> {
     let handshake = Box::pin(accept(acceptor, tcp, page));
     async move {
-        if let Some(ws) = handshake.await {
-            let _ = echo(ws).await;
+        let Some(mut ws) = handshake.await else { return };
+        let mut batch = Batch::new();
+        while let Ok(1..) = ws.recv_many(&mut batch).await {
+            if ws.feed_all(&batch).await.is_err() {
+                break;
+            }
         }
     }
 }
@@ -99,14 +103,4 @@ async fn accept(
         true => page::serve_or_accept(&acceptor, tcp).await.ok()?,
         false => acceptor.accept(tcp).await.ok(),
     }
-}
-
-async fn echo(
-    mut ws: WebSocket<TcpStream>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut batch = Batch::new();
-    while ws.recv_many(&mut batch).await? > 0 {
-        ws.feed_all(&batch).await?;
-    }
-    Ok(())
 }
