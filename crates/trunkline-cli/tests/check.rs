@@ -340,7 +340,7 @@ fn servers_behind_tls_are_asked_the_same() {
 fn a_narrow_terminal_shows_the_rule_and_not_its_section() {
     let echo = Echo::start(&[]);
     let args = ["check", &echo.url, "--rule", "close-answered"];
-    let (code, shown) = support::terminal::Terminal::run(&args, &[("NO_COLOR", "1")]).end();
+    let (code, shown) = terminal::Terminal::run(&args, &[("NO_COLOR", "1")]).end();
     assert_eq!(code, 0);
     let row = shown.lines().find(|line| line.contains("close-answered")).unwrap();
     assert!(row.contains("a close is answered with a close, whatever its code"), "{row:?}");
