@@ -32,6 +32,7 @@ mod rewind;
 mod routes;
 mod server;
 mod shard;
+mod snapshot;
 
 pub use error::StartError;
 pub use node::Node;

@@ -39,6 +39,29 @@ impl Metrics {
         self.tokens_denied.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The numbers with their names, in the order of the documentation.
+    pub(crate) fn named(&self) -> [(&'static str, &'static str, u64); 8] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("connections_accepted", "WebSockets that were accepted", read(&self.accepted)),
+            (
+                "connections_refused_full",
+                "Refused: as many as there may be",
+                read(&self.refused_full),
+            ),
+            (
+                "connections_refused_address",
+                "Refused: too many of one address",
+                read(&self.refused_address),
+            ),
+            ("connections_refused_rate", "Refused: too fast", read(&self.refused_rate)),
+            ("messages_received", "Messages of clients", read(&self.messages_in)),
+            ("received_bytes", "Bytes in them", read(&self.bytes_in)),
+            ("tokens_denied", "Tokens that were refused", read(&self.tokens_denied)),
+            ("panics", "Clients that were cut off by a mistake of ours", read(&self.panics)),
+        ]
+    }
+
     /// Sockets that were not let in, and tokens that were not taken.
     pub(crate) fn refused_in_all(&self) -> u64 {
         [&self.refused_full, &self.refused_address, &self.refused_rate, &self.tokens_denied]

@@ -51,7 +51,8 @@ impl Reception {
         let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
         let tls = tls(&config.http_server.tls)?;
         let rules = RwLock::new(Arc::new(Rules::new(config, authenticator)?));
-        let node_uid = ClientId::from_entropy(u128::from(random())).to_string();
+        let node_uid =
+            ClientId::from_entropy((u128::from(random()) << 64) | u128::from(random())).to_string();
         Ok(Self { rules, tls, metrics: Metrics::default(), node_uid, started: Instant::now() })
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod pages;
+mod prometheus;
 mod stats;
 
 use std::sync::Arc;
@@ -27,6 +28,10 @@ pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     }
     if config.health.enabled {
         router = router.route(&config.health.handler_prefix, get(async || "{}"));
+    }
+    if config.prometheus.enabled {
+        let path = &config.prometheus.handler_prefix;
+        router = router.merge(prometheus::router(path, Arc::clone(reception), node.clone()));
     }
     if config.demo {
         router = router.merge(demo::router(config, node));

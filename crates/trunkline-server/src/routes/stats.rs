@@ -1,7 +1,5 @@
 //! `GET /api/stats`: the figures of now, for the dashboard.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
@@ -10,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use trunkline_hub::{Counts, Gauges};
 
 use super::api::Api;
 use crate::latency::Quantiles;
 use crate::process;
+use crate::snapshot::Snapshot;
 
-#[derive(Serialize, Default)]
+#[derive(Serialize)]
 struct Stats {
     time_ms: i64,
     uptime_s: u64,
@@ -56,43 +54,26 @@ async fn stats(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 impl Api {
     async fn stats(&self) -> Stats {
-        let parts = self.node().on_each(|state, _| {
-            let users: Vec<Arc<str>> = state.hub.users().cloned().collect();
-            let channels: Vec<_> = state.hub.channels().map(|(name, _)| name.clone()).collect();
-            let written = state.bytes_out;
-            (state.hub.counts(), state.hub.gauges(), state.broker.stats(), written, users, channels)
-        });
+        let snapshot = Snapshot::take(self.node()).await;
         let metrics = self.reception().metrics();
-        let mut stats = Stats {
+        Stats {
             time_ms: crate::shard::now().unix_ms,
             uptime_s: self.reception().uptime().as_secs(),
             version: env!("CARGO_PKG_VERSION"),
+            connections: snapshot.sessions,
+            users: snapshot.users,
+            channels: snapshot.channels,
+            subscriptions: snapshot.subscriptions,
+            commands_total: snapshot.counts.commands,
+            publications_total: snapshot.broker.accepted,
+            deliveries_total: snapshot.counts.deliveries,
+            slow_disconnects_total: snapshot.counts.slow,
             refused_total: metrics.refused_in_all(),
+            bytes_in_total: metrics.bytes_in.load(Ordering::Relaxed),
+            bytes_out_total: snapshot.bytes_out,
             publish_latency_us: self.node().publish_latency(),
             memory_bytes: process::memory_bytes(),
             cpu_seconds_total: process::cpu_seconds(),
-            bytes_in_total: metrics.bytes_in.load(Ordering::Relaxed),
-            ..Stats::default()
-        };
-        let (mut users, mut channels) = (BTreeSet::new(), BTreeSet::new());
-        for (counts, gauges, broker, written, its_users, its_channels) in parts.await {
-            stats.add(&counts, &gauges);
-            stats.publications_total += broker.accepted;
-            stats.bytes_out_total += written;
-            users.extend(its_users);
-            channels.extend(its_channels);
         }
-        (stats.users, stats.channels) = (users.len(), channels.len());
-        stats
-    }
-}
-
-impl Stats {
-    fn add(&mut self, counts: &Counts, gauges: &Gauges) {
-        self.connections += gauges.sessions;
-        self.subscriptions += gauges.subscriptions;
-        self.commands_total += counts.commands;
-        self.deliveries_total += counts.deliveries;
-        self.slow_disconnects_total += counts.slow;
     }
 }
