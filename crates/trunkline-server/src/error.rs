@@ -21,6 +21,8 @@ pub enum StartError {
     Keys(crate::auth::InvalidKey),
     /// `client.allowed_origins` has something that is no origin.
     Origin(trunkline::handshake::InvalidOrigin),
+    /// The log on disk cannot be used.
+    Log(crate::broker::OpenError),
     /// A thread or a runtime could not be made.
     Io(io::Error),
 }
@@ -36,6 +38,7 @@ impl fmt::Display for StartError {
             Self::Origin(_) => {
                 f.write_str("client.allowed_origins has something that is no origin")
             }
+            Self::Log(_) => f.write_str("cannot use the data directory"),
             Self::Io(_) => f.write_str("cannot start threads"),
         }
     }
@@ -47,6 +50,7 @@ impl std::error::Error for StartError {
             Self::Listen { error, .. } | Self::Io(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::Origin(error) => Some(error),
+            Self::Log(error) => Some(error),
             Self::Keys(_) => None,
         }
     }

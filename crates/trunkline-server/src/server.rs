@@ -12,8 +12,10 @@ use tokio::task::LocalSet;
 use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 
 use crate::admission::{Admission, AdmissionLimits};
-use crate::broker::{Broker, BrokerLimits, MemoryBroker};
-use crate::config::{Config, Reload};
+use crate::broker::{
+    Broker, BrokerLimits, Fsync, Log, LogOptions, MemoryBroker, Opened, Partitions,
+};
+use crate::config::{self, Config, Reload};
 use crate::demo;
 use crate::door::Door;
 use crate::error::StartError;
@@ -21,7 +23,7 @@ use crate::listener::listen;
 use crate::node::Node;
 use crate::random::random;
 use crate::reception::Reception;
-use crate::shard::{Links, Receiver, Shard, now};
+use crate::shard::{Links, Message, Receiver, Shard, now};
 
 /// A server that runs. Dropping it stops it at once; [`drain`](Self::drain) lets clients go first.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Server {
     /// The market of the demos, where they run.
     feed: Option<tokio::task::JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
+    /// What is on disk, if anything is. Closed when the threads have ended.
+    log: Option<Log>,
 }
 
 impl Server {
@@ -63,12 +67,14 @@ impl Server {
         let reception = Arc::new(Reception::new(config)?);
         let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
-        for (index, receiver) in (0..).zip(receivers) {
-            threads.push(spawn_shard(index, links.clone(), reception.hub_settings(), receiver)?);
+        let (brokers, log) = brokers(&reception.rules().config, &links)?;
+        for ((index, receiver), broker) in (0..).zip(receivers).zip(brokers) {
+            let settings = reception.hub_settings();
+            threads.push(spawn_shard(index, links.clone(), settings, receiver, broker)?);
         }
         let accepting = tokio::spawn(listen(listener, node.clone(), door, admission.clone()));
         let feed = market.map(|it| tokio::spawn(demo::run_feed(node.clone(), it)));
-        Ok(Self { node, reception, admission, address, accepting, feed, threads })
+        Ok(Self { node, reception, admission, address, accepting, feed, threads, log })
     }
 
     /// Where it listens.
@@ -126,6 +132,9 @@ impl Drop for Server {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        if let Some(Err(error)) = self.log.take().map(Log::close) {
+            tracing::error!(%error, "cannot close the log on disk in order");
+        }
     }
 }
 
@@ -148,12 +157,57 @@ fn shards(config: &Config) -> u16 {
     u16::try_from(shards.clamp(1, 1024)).unwrap_or(1)
 }
 
+/// The partitions of the broker, one for each shard: in memory, or with a log on disk.
+fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>), StartError> {
+    let limits = BrokerLimits::default();
+    let Some(dir) = &config.data.dir else {
+        let memory = |_| Box::new(MemoryBroker::new(limits.clone(), random, now())) as ABroker;
+        return Ok(((0..links.shards()).map(memory).collect(), None));
+    };
+    let options = LogOptions {
+        fsync: match config.data.fsync {
+            config::Fsync::Always => Fsync::Always,
+            config::Fsync::Interval => Fsync::Interval(config.data.fsync_interval),
+            config::Fsync::Never => Fsync::Never,
+        },
+        ..LogOptions::new(dir)
+    };
+    let to_wake = links.clone();
+    let wake = move |partition| {
+        to_wake.send(u16::try_from(partition).unwrap_or(0), Message::WakeBroker);
+    };
+    let partitions = Partitions {
+        count: usize::from(links.shards()),
+        home: &|channel| usize::from(links.home(channel)),
+        limits,
+        entropy: &mut || Box::new(random),
+        wake: Arc::new(wake),
+    };
+    let Opened { log, partitions, report } =
+        Log::open(options, partitions, now()).map_err(StartError::Log)?;
+    tracing::info!(
+        path = %report.path.display(),
+        channels = report.channels,
+        publications = report.publications,
+        epochs_renewed = report.epochs_renewed,
+        "history was read from disk"
+    );
+    for damage in &report.damage {
+        tracing::error!(damage, "a part of the history on disk was left out");
+    }
+    Ok((partitions.into_iter().map(|it| Box::new(it) as ABroker).collect(), Some(log)))
+}
+
+/// A partition of any kind, on its way to its thread.
+type ABroker = Box<dyn Broker + Send>;
+
 /// A thread of its own, with a runtime that leaves it to no other.
 fn spawn_shard(
     index: u16,
     links: Links,
     settings: Settings,
     receiver: Receiver,
+    broker: ABroker,
 ) -> Result<JoinHandle<()>, StartError> {
     let (started, has_started) = mpsc::channel();
     let thread = std::thread::Builder::new()
@@ -164,8 +218,6 @@ fn spawn_shard(
                 Err(error) => return drop(started.send(Err(error))),
             };
             let hub = Hub::new(settings, Entropy::new(random));
-            let broker: Box<dyn Broker> =
-                Box::new(MemoryBroker::new(BrokerLimits::default(), random, now()));
             let shard = Shard::new(index, links, hub, broker);
             drop(started.send(Ok(())));
             LocalSet::new().block_on(&runtime, shard.run(receiver));
