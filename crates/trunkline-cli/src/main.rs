@@ -1,8 +1,10 @@
 //! The command `trunkline`: parses, runs, and turns the result into an exit code.
 
 mod args;
+mod backend;
 mod bench;
 mod check;
+mod config;
 mod connect;
 mod dial;
 mod echo;
@@ -12,6 +14,7 @@ mod output;
 mod page;
 mod serve;
 mod signals;
+mod subscribe;
 mod terminal;
 
 use std::process::ExitCode;
@@ -23,6 +26,12 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let ended = match Args::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Publish(args) => backend::publish(&args),
+        Command::Subscribe(args) => subscribe::run(&args),
+        Command::Presence(args) => backend::presence(&args),
+        Command::History(args) => backend::history(&args),
+        Command::Token(args) => backend::token(&args),
+        Command::Config(args) => config::run(&args.command),
         Command::Connect(args) => connect::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args),

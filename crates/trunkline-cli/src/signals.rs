@@ -22,3 +22,32 @@ pub(crate) fn listen(interrupt: &mpsc::UnboundedSender<()>) -> Result<(), Failur
     });
     Ok(())
 }
+
+/// What asks a server to read its configuration again.
+pub(crate) struct Reloads {
+    #[cfg(unix)]
+    hang_ups: tokio::signal::unix::Signal,
+}
+
+/// Listens for SIGHUP, where there is such a thing.
+pub(crate) fn reloads() -> Result<Reloads, Failure> {
+    Ok(Reloads {
+        #[cfg(unix)]
+        hang_ups: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .map_err(|error| Failure::failed("cannot hear signals", error))?,
+    })
+}
+
+impl Reloads {
+    /// Waits for the next one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses none.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.hang_ups.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}

@@ -87,6 +87,19 @@ impl Server {
         &self.node
     }
 
+    /// Gives `config` the secrets that this server has, where it has none of its own: those that were
+    /// made up at the start.
+    pub fn keep_secrets(&self, config: &mut Config) {
+        let rules = self.reception.rules();
+        if !config.client.token.has_key() {
+            let key = rules.config.client.token.hmac_secret_key.clone();
+            config.client.token.hmac_secret_key = key;
+        }
+        if config.http_api.key.is_empty() && config.http_api.keys.is_empty() {
+            config.http_api.key = rules.config.http_api.key.clone();
+        }
+    }
+
     /// Goes on with another configuration: namespaces, limits, keys and certificates change at once, for
     /// new connections and for those that are there; what needs a restart stays as it is and is named.
     ///

@@ -1,7 +1,9 @@
 //! Every command and flag, its help and its default: a file for each command.
 
+mod backend;
 mod bench;
 mod check;
+mod config;
 mod connect;
 mod dial;
 mod duration;
@@ -12,8 +14,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use backend::{Backend, History, Presence, Publish, Subscribe, Token};
 pub(crate) use bench::Bench;
 pub(crate) use check::Check;
+pub(crate) use config::{Config, ConfigCommand};
 pub(crate) use connect::{Binary, Connect, Input, Wait};
 pub(crate) use dial::Dial;
 pub(crate) use echo::Echo;
@@ -31,6 +35,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Start here:
+  trunkline serve --demo                       the real-time server, with pages to play with
   trunkline echo --page                        a server to try things with
   trunkline connect ws://127.0.0.1:9001/       speak to it
   trunkline check ws://127.0.0.1:9001/         ask whether it keeps the rules
@@ -41,6 +46,12 @@ Start here:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Serve(Serve),
+    Publish(Publish),
+    Subscribe(Subscribe),
+    Presence(Presence),
+    History(History),
+    Token(Token),
+    Config(Config),
     Connect(Box<Connect>),
     Check(Box<Check>),
     Bench(Box<Bench>),

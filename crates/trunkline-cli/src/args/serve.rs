@@ -18,6 +18,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// Keep history, offsets and epochs in this folder, so that they survive a restart
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
     /// Run the demos, which give a token to everybody who asks: a chat, notifications, a game, a market, a whiteboard
     #[arg(long)]
     pub(crate) demo: bool,
@@ -36,7 +40,8 @@ const EXAMPLES: &str = "\
 Examples:
   trunkline serve
   trunkline serve --demo
-  trunkline serve --config trunkline.toml
+  trunkline serve --config trunkline.toml --data /var/lib/trunkline
   trunkline serve --listen 0.0.0.0:8000 --set http_api.key=$API_KEY --set client.token.hmac_secret_key=$SECRET
 
-It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace.";
+It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace. SIGHUP reads the file again.
+--demo keeps its data and secrets in ./trunkline-data.";

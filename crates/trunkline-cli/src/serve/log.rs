@@ -1,0 +1,24 @@
+//! The log of `trunkline serve`: on standard error, as lines for people or as JSON for programs.
+
+use tracing::level_filters::LevelFilter;
+use trunkline_server::config::{Config, LogFormat, LogLevel};
+
+use crate::exit::Failure;
+
+/// Begins to log as the configuration says.
+pub(super) fn begin(config: &Config) -> Result<(), Failure> {
+    let level = match config.log.level {
+        LogLevel::None => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+        _ => LevelFilter::INFO,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let begun = match config.log.format {
+        LogFormat::Json => log.json().try_init(),
+        _ => log.with_target(false).try_init(),
+    };
+    begun.map_err(|error| Failure::failed("cannot begin to log", error))
+}

@@ -1,0 +1,118 @@
+//! `trunkline serve`: the real-time server.
+
+mod log;
+mod secrets;
+
+use std::error::Error;
+
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use trunkline_server::Server;
+use trunkline_server::config::{Config, Loaded, Problems, Sources};
+
+use crate::args::Serve;
+use crate::exit::{Exit, Failure, chain};
+use crate::{output, signals};
+
+/// Where the demos keep their data, so that a restart loses nothing.
+const DEMO_DIR: &str = "trunkline-data";
+
+pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
+    let Loaded { mut config, warnings, .. } = load(args).map_err(|it| wrong(&it))?;
+    log::begin(&config)?;
+    let shown = secrets::see_to(&mut config)?;
+    for warning in warnings.iter().filter(|it| shown.is_empty() || !secrets::cures(it)) {
+        tracing::warn!("{warning}");
+    }
+    if args.demo {
+        trunkline_server::demo::enable(&mut config);
+    }
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("cannot start threads", error))?;
+    runtime.block_on(serve(args, config, &shown))
+}
+
+async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failure> {
+    let deadline = config.shutdown.timeout;
+    let server = Server::start(config).await.map_err(|error| failed(&error))?;
+    output::print(&welcome(&server, args, shown))?;
+    let (stop, mut stopped) = mpsc::unbounded_channel();
+    signals::listen(&stop)?;
+    let mut reload = signals::reloads()?;
+    loop {
+        tokio::select! {
+            _ = stopped.recv() => break,
+            () = reload.next() => match reload_from(args, &server).await {
+                Ok(()) => {}
+                Err(failure) => tracing::error!("not reloaded: {}", failure.text),
+            },
+        }
+    }
+    tracing::info!("stopping: clients are told to come back");
+    tokio::select! {
+        () = server.drain(deadline / 2, deadline) => Ok(Exit::Clean),
+        // Who asks twice does not want to wait.
+        _ = stopped.recv() => Ok(Exit::Interrupted),
+    }
+}
+
+async fn reload_from(args: &Serve, server: &Server) -> Result<(), Failure> {
+    let Loaded { mut config, warnings, .. } = load(args).map_err(|it| wrong(&it))?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    server.keep_secrets(&mut config);
+    if args.demo {
+        trunkline_server::demo::enable(&mut config);
+    }
+    let reload = server.reload(config).await.map_err(|error| failed(&error))?;
+    tracing::info!(changed = ?reload.changed, needs_restart = ?reload.needs_restart, "reloaded");
+    Ok(())
+}
+
+fn load(args: &Serve) -> Result<Loaded, Problems> {
+    sources(args).load()
+}
+
+fn sources(args: &Serve) -> Sources {
+    let mut sources = Sources::new().process_env();
+    if let Some(path) = &args.config {
+        sources = sources.file(path);
+    }
+    if args.demo {
+        sources = sources.set("data.dir", DEMO_DIR).set("data.fsync", "always");
+    }
+    for (key, value) in &args.set {
+        sources = sources.set(key, value);
+    }
+    if let Some(dir) = &args.data {
+        sources = sources.set("data.dir", dir.display().to_string());
+    }
+    if let Some(listen) = args.listen {
+        sources = sources.set("http_server.address", listen.ip().to_string());
+        sources = sources.set("http_server.port", listen.port().to_string());
+    }
+    sources
+}
+
+/// What to know of a server that has just started.
+fn welcome(server: &Server, args: &Serve, shown: &str) -> String {
+    let address = server.local_addr();
+    let mut text = format!("listening on  http://{address}\n");
+    text += &format!("WebSocket     ws://{address}/connection/websocket\n");
+    text += &format!("dashboard     http://{address}/dashboard/\n");
+    if args.demo {
+        text += &format!("demos         http://{address}/\n");
+    }
+    text + shown
+}
+
+fn wrong(problems: &Problems) -> Failure {
+    Failure::usage(problems.to_string())
+}
+
+fn failed(error: &dyn Error) -> Failure {
+    Failure::new(Exit::Failed, chain(error))
+}
