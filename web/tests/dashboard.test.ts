@@ -81,3 +81,24 @@ test("charts fill while somebody looks", async () => {
   await light.getByLabel("API key").waitFor();
   await stage.shot(light, "dashboard-login-phone");
 });
+
+// Centrifugo's open edition does not list connections.
+test.skipIf(process.env["CENTRIFUGO"])("one client is seen, and can be sent away", async () => {
+  const chat = await stage.tab("/demos/chat/?user=dora-swan");
+  await live(chat);
+  const page = await stage.tab("/dashboard/#/connections");
+  await page.getByLabel("API key").fill(stage.server.apiKey);
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Connections of one user").fill("dora-swan");
+  const row = page.locator("tbody tr", { hasText: "dora-swan" });
+  await row.waitFor();
+  await expect.poll(() => page.locator("tbody tr").count()).toBe(1);
+  await stage.shot(page, "dashboard-connections");
+  await row.getByRole("link").click();
+  await page.locator(".rows a", { hasText: "chat:lobby" }).waitFor();
+  await page.locator(".facts", { hasText: "dora-swan" }).waitFor();
+  await stage.shot(page, "dashboard-connection");
+
+  await page.getByRole("button", { name: "Disconnect" }).click();
+  await chat.locator(".link-sign.disconnected").waitFor();
+});

@@ -17,6 +17,9 @@ export interface Line {
 /** Lines that are kept; older ones go. */
 const LINES = 400;
 
+/** How long until the tail is opened again, in milliseconds. */
+const RETRY_MS = 2000;
+
 /** What is published to a channel, as it happens, behind what its history still has. */
 export class Tail {
   readonly changes = new Changes();
@@ -52,6 +55,7 @@ export class Tail {
   }
 
   async #open(): Promise<void> {
+    if (this.#closed) return;
     try {
       const first = await this.#tokens();
       if (this.#closed) return;
@@ -69,7 +73,7 @@ export class Tail {
       });
       subscription.on("publication", (publication) => this.#heard(publication));
       subscription.on("error", ({ error }) => this.#failed(new Error(error.message)));
-      subscription.on("unsubscribed", ({ reason }) => this.#failed(new Error(reason)));
+      subscription.on("unsubscribed", ({ reason }) => this.#unsubscribed(reason));
       subscription.on("subscribed", () => this.#failed(null));
       subscription.subscribe();
       this.#client.connect();
@@ -77,9 +81,18 @@ export class Tail {
     } catch (trouble) {
       this.#failed(trouble as Error);
       // The server may be away just now.
-      if (!this.#client && !this.#closed) setTimeout(() => void this.#open(), 2000);
+      if (!this.#client && !this.#closed) setTimeout(() => void this.#open(), RETRY_MS);
     }
     this.changes.emit();
+  }
+
+  /** Refused for good as the SDK sees it; a server that has other secrets now gives other tokens. */
+  #unsubscribed(reason: string): void {
+    this.#failed(new Error(reason));
+    if (this.#closed) return;
+    this.#client?.disconnect();
+    this.#client = null;
+    setTimeout(() => void this.#open(), RETRY_MS);
   }
 
   #tokens(): Promise<{ token: string; subscription_token: string }> {
@@ -94,9 +107,12 @@ export class Tail {
         reverse: true,
       })
       .catch(() => ({}) as { publications?: Publication[] });
-    const known = new Set(this.lines.map(({ offset }) => offset));
+    // The same offset is another publication once the history began anew.
+    const identity = (offset: number | null | undefined, data: unknown) =>
+      `${offset} ${JSON.stringify(data)}`;
+    const known = new Set(this.lines.map(({ offset, data }) => identity(offset, data)));
     const old = publications
-      .filter(({ offset }) => offset === undefined || !known.has(offset))
+      .filter(({ offset, data }) => offset === undefined || !known.has(identity(offset, data)))
       .map((it) => this.#line(it, it.time ?? null, false))
       .reverse();
     this.lines = [...old, ...this.lines];
