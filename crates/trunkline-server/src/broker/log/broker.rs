@@ -6,21 +6,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_hub::broker::{Answer, Event, Operation, Outcome, Publish, Request, RequestId};
-use trunkline_hub::{
-    ChannelName, CommandError, Epoch, HistoryFilter, HistoryOptions, Now, Publication,
-};
+use trunkline_hub::{ChannelName, CommandError, HistoryOptions, Now};
 
 use super::cleaner::Cleaner;
 use super::journal::{self, Journal, Refused};
 use super::load::LoadedPartition;
-use super::record::{
-    Body, Record, Records, encode_end, encode_head, encode_key, encode_publication,
-};
+use super::record::{encode_end, encode_head, encode_publication};
+use super::waiting::{Action, Waiting};
 use crate::broker::partition::Partition;
 use crate::broker::presence::Presence;
 use crate::broker::reserved::{Reserved, position};
 use crate::broker::results::{self, Results};
-use crate::broker::stream::{Head, LOADED, Stream, Version};
+use crate::broker::stream::{LOADED, Stream};
 use crate::broker::{Broker, BrokerStats, Caller, ChannelPattern, ChannelSummary, Outlet};
 
 /// How long an idempotency key is kept, in milliseconds.
@@ -32,43 +29,16 @@ pub(super) const KEY_TTL_MS: i64 = results::TTL.as_millis() as i64;
 /// disk has it: publications, removals of a history, and the first look at a stream, which tells its
 /// epoch. All else is answered at once, from what the disk has.
 pub struct LogBroker {
-    index: usize,
-    partition: Partition,
-    journal: Arc<Journal>,
-    cleaner: Cleaner,
+    pub(super) index: usize,
+    pub(super) partition: Partition,
+    pub(super) journal: Arc<Journal>,
+    pub(super) cleaner: Cleaner,
     /// What waits for the disk, in the order in which it was appended.
     waiting: VecDeque<Waiting>,
     /// The keys of publications that wait.
     waiting_keys: HashSet<Arc<str>>,
     /// The place of the last record that the disk has.
     durable: u64,
-}
-
-/// What is to be done once the disk has all records up to `place`.
-struct Waiting {
-    place: u64,
-    from: Caller,
-    id: RequestId,
-    channel: ChannelName,
-    action: Action,
-}
-
-enum Action {
-    /// Keep and deliver.
-    Publish {
-        publication: Arc<Publication>,
-        options: HistoryOptions,
-        epoch: Epoch,
-        before: Version,
-        key: Option<Arc<str>>,
-    },
-    /// Answer as the publication with the same key was.
-    Repeat(Arc<str>),
-    /// Answer with the top: the version was not new.
-    Suppress,
-    RemoveHistory,
-    Attach(HistoryOptions, HistoryFilter),
-    History(HistoryOptions, HistoryFilter),
 }
 
 impl LogBroker {
@@ -389,91 +359,6 @@ impl LogBroker {
         for Waiting { from, id, .. } in waiting {
             outlet.answer(from, Answer { id, outcome: Outcome::Failed(CommandError::Internal) });
         }
-    }
-
-    /// Appends again what is needed of rows that were read, and has them taken out.
-    fn on_rows(&mut self, now: Now, rows: &[Vec<u8>]) {
-        if !self.cleaner.is_reading() {
-            return;
-        }
-        let mut moved = 0;
-        for record in rows.iter().flat_map(|it| Records::without_payloads(it)).flatten() {
-            match self.move_record(now, record) {
-                Ok(bytes) => moved += bytes,
-                Err(_) => return self.cleaner.on_stuck(),
-            }
-        }
-        self.journal.remove(self.index, &self.cleaner.on_moved(moved));
-    }
-
-    /// Appends a record again, or what is needed of it, and says how many bytes that are. The record of
-    /// a stream's top tells its position, so something has to take its place.
-    fn move_record(&self, now: Now, record: Record) -> Result<usize, Refused> {
-        let Record { channel, body } = record;
-        let stream = self.partition.stream(&channel);
-        let is_young = |time_ms: i64| time_ms.saturating_add(KEY_TTL_MS) > now.unix_ms;
-        let mut bytes = 0;
-        match body {
-            Body::Publication { head, publication, key } => {
-                let key = key.filter(|_| is_young(publication.time_ms));
-                let stream = stream.filter(|it| it.position().epoch == head.epoch);
-                if let Some(kept) = stream.and_then(|it| it.find(head.top)) {
-                    let head = self.current(&channel, head);
-                    return self.append_again(|out| {
-                        encode_publication(out, &channel, &head, kept, key.as_deref());
-                    });
-                }
-                if stream.is_some_and(|it| it.position().offset == head.top) {
-                    bytes += self.append_head(&channel)?;
-                }
-                if let Some(key) = key {
-                    let position = position(&publication, head.epoch);
-                    bytes += self.append_again(|out| {
-                        encode_key(out, &channel, &key, position, publication.time_ms);
-                    })?;
-                }
-            }
-            Body::Head { head, .. } => {
-                let stream = stream.filter(|it| it.position().epoch == head.epoch);
-                if stream.is_some_and(|it| it.position().offset == head.top) {
-                    bytes += self.append_head(&channel)?;
-                }
-            }
-            // No older row has anything of the stream.
-            Body::End { .. } => {}
-            Body::Key { key, position, time_ms } if is_young(time_ms) => {
-                bytes +=
-                    self.append_again(|out| encode_key(out, &channel, &key, position, time_ms))?;
-            }
-            Body::Key { .. } => {}
-        }
-        Ok(bytes)
-    }
-
-    /// What is to be said of a stream beside a publication that is moved: for the one at the top, what
-    /// the stream is now.
-    fn current(&self, channel: &ChannelName, head: Head) -> Head {
-        let stream = self.partition.stream(channel);
-        stream.map(|it| it.head()).filter(|now| now.top == head.top).unwrap_or(head)
-    }
-
-    /// Says again what a stream is. If it keeps publications, those have records of their own.
-    fn append_head(&self, channel: &ChannelName) -> Result<usize, Refused> {
-        let Some(stream) = self.partition.stream(channel) else { return Ok(0) };
-        let head = Head { top: stream.position().offset, ..stream.head() };
-        let first = stream.publications().next().map_or(head.top + 1, |it| it.offset);
-        self.append_again(|out| encode_head(out, channel, &head, first))
-    }
-
-    fn append_again(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<usize, Refused> {
-        let mut bytes = 0;
-        let record = |out: &mut Vec<u8>| {
-            let before = out.len();
-            encode(out);
-            bytes = out.len() - before;
-        };
-        self.journal.append_again(self.index, record)?;
-        Ok(bytes)
     }
 
     /// Writes down which streams have ended. One that is missed is forgotten when the log is loaded,

@@ -20,9 +20,11 @@ mod journal;
 mod load;
 mod loaded;
 mod medium;
+mod moving;
 mod options;
 mod record;
 mod store;
+mod waiting;
 
 use std::fmt;
 use std::fs::{File, TryLockError};
