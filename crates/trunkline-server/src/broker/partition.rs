@@ -409,6 +409,11 @@ impl Partition {
         self.channels.iter().filter_map(|(name, it)| Some((name, it.stream.as_deref()?)))
     }
 
+    /// All streams, for what changes no sums.
+    pub(super) fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.channels.values_mut().filter_map(|it| it.stream.as_deref_mut())
+    }
+
     /// Counts a publication.
     pub(super) const fn count_accepted(&mut self) {
         self.ledger.accepted += 1;

@@ -96,10 +96,8 @@ impl Partition {
     }
 
     /// Forgets the places of records that were not written: all those beyond `durable`.
-    pub(super) fn forget_logged(&mut self, name: &ChannelName, durable: u64) {
-        if let Some(stream) = self.find_mut(name).and_then(|it| it.stream.as_mut())
-            && stream.logged > durable
-        {
+    pub(super) fn forget_logged(&mut self, durable: u64) {
+        for stream in self.streams_mut().filter(|it| it.logged > durable) {
             stream.logged = 0;
         }
     }

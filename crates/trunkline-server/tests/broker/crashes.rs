@@ -162,6 +162,32 @@ fn detaching_takes_back_an_attachment_that_waits() {
     log.close().unwrap();
 }
 
+/// A stream whose first record was lost is written down again, also if nobody waited for it any more.
+#[test]
+fn an_epoch_that_was_lost_is_written_again() {
+    let folder = Folder::new();
+    let fails = Arc::new(AtomicBool::new(false));
+    let path = folder.path().join("history.redb");
+    let (mut world, log) =
+        open(failing(&path, Arc::clone(&fails)), options(folder.path(), Fsync::Always));
+    fails.store(true, Ordering::SeqCst);
+    world.tell(HUB, "news", Operation::Attach { history: HISTORY, filter: ALL });
+    world.tell(HUB, "news", Operation::Detach);
+    assert!(failed(&world.ask(API, "other", Operation::Publish(saying("a")))));
+    fails.store(false, Ordering::SeqCst);
+    insist(&mut world, "other", "b");
+    insist(&mut world, "other", "c");
+    let top = world.attach(HUB, "news", HISTORY).top;
+    let copy = Folder::new();
+    std::fs::copy(&path, copy.path().join("history.redb")).unwrap();
+    log.close().unwrap();
+
+    let copied = copy.path().join("history.redb");
+    let (mut world, log) = open(failing(&copied, fails), options(copy.path(), Fsync::Always));
+    assert_eq!(world.top("news"), top);
+    log.close().unwrap();
+}
+
 #[test]
 fn the_file_is_never_longer_than_its_limit() {
     let folder = Folder::new();

@@ -349,8 +349,8 @@ impl LogBroker {
         self.cleaner.on_lost();
         let mut waiting = std::mem::take(&mut self.waiting);
         self.waiting_keys.clear();
+        self.partition.forget_logged(self.durable);
         for it in waiting.iter_mut().rev() {
-            self.partition.forget_logged(&it.channel, self.durable);
             if let Action::Publish { epoch, before, .. } = &mut it.action {
                 let before = std::mem::take(before);
                 self.partition.take_back(now, &it.channel, *epoch, before);
