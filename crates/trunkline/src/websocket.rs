@@ -279,10 +279,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let driver = &mut *self.driver;
         driver.before_queue();
         let mut messages = messages.into_iter();
-        while let Some(refused) = queue_all(driver, &mut messages) {
+        loop {
+            let Some(refused) = queue_all(driver, &mut messages) else { return Ok(()) };
             Box::pin(feed_when_there_is_room(driver, refused)).await?;
         }
-        Ok(())
     }
 
     /// Begins a message that is sent as it is made, in parts of any size and without knowing its length.
