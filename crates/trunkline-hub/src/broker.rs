@@ -149,7 +149,7 @@ pub enum Outcome {
     Presence(Vec<Arc<ClientInfo>>),
     /// How many are.
     PresenceStats(PresenceStats),
-    /// It was not done.
+    /// It was not done, and nothing has changed: a hub that was not attached before is not now.
     Failed(CommandError),
 }
 
