@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::broker::{Answer, Operation, Outcome, Publish, Request};
+use crate::broker::{Answer, Operation, Outcome, Publish, Request, RequestId};
 use crate::channel::{ChannelId, Channels};
 use crate::channel_name::ChannelName;
 use crate::command::{Command, Connect, History, HistoryFilter};
@@ -247,7 +247,7 @@ impl<E: Default> Hub<E> {
                 self.settle(now, session);
             }
             Some(Purpose::Join { session, channel }) => {
-                self.handle_join_answer(now, session, channel, answer.outcome);
+                self.handle_join_answer(now, session, channel, answer);
             }
             Some(Purpose::Check { channel }) => {
                 self.handle_check_answer(now, channel, answer.outcome);
@@ -424,9 +424,9 @@ impl<E: Default> Hub<E> {
         channel: &ChannelName,
         operation: Operation,
         purpose: Option<Purpose>,
-    ) {
+    ) -> RequestId {
         let deadline = Requests::deadline(now.instant, self.settings.limits.broker_timeout);
-        self.requests.ask(channel, operation, purpose.map(|purpose| (purpose, deadline)));
+        self.requests.ask(channel, operation, purpose.map(|purpose| (purpose, deadline)))
     }
 
     fn publication(

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::{Operation, Outcome};
+use crate::broker::{Answer, Operation, Outcome};
 use crate::channel::ChannelId;
 use crate::channel_name::ChannelName;
 use crate::command::{Connect, HistoryFilter, ServerSubscription, Subscribe, SubscribeRights};
@@ -131,6 +131,7 @@ impl<E: Default> Hub<E> {
             reject_unrecovered: wish.reject_unrecovered,
             data: rights.data,
             ttl_s,
+            asked: None,
             outcome,
             held_back: Vec::new(),
             by_push: wish.by_push,
@@ -154,7 +155,10 @@ impl<E: Default> Hub<E> {
             let filter = self.past(options, recover);
             let operation = Operation::Attach { history: options.history, filter };
             let purpose = Purpose::Join { session, channel: id };
-            self.ask(now, &wish.channel, operation, Some(purpose));
+            let asked = self.ask(now, &wish.channel, operation, Some(purpose));
+            if let Some(joining) = self.joining_mut(session, id) {
+                joining.asked = Some(asked);
+            }
         }
         Ok(id)
     }
@@ -187,18 +191,21 @@ impl<E: Default> Hub<E> {
         now: Now,
         session: SessionId,
         channel: ChannelId,
-        outcome: Outcome,
+        answer: Answer,
     ) {
         if let Some(it) = self.channels.get_mut(channel)
-            && matches!(outcome, Outcome::Page(_))
+            && matches!(answer.outcome, Outcome::Page(_))
         {
             it.is_attached = true;
         }
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        let Some(subscription) = it.subscription_mut(channel) else { return };
-        let Place::Joining { joining, .. } = &mut subscription.place else { return };
-        joining.outcome = Some(outcome);
+        let joining = self.joining_mut(session, channel);
+        let Some(joining) = joining.filter(|it| it.asked == Some(answer.id)) else {
+            // The subscription has ended in the meantime; its command still wants to be answered.
+            return self.settle(now, session);
+        };
+        joining.outcome = Some(answer.outcome);
         let by_push = joining.by_push;
+        let Some(it) = self.sessions.get_mut(session) else { return };
         if let Some(connect) = &mut it.connect
             && connect.channels.contains(&channel)
         {
@@ -208,6 +215,13 @@ impl<E: Default> Hub<E> {
             self.settle_push_join(now, session, channel);
         } else {
             self.settle(now, session);
+        }
+    }
+
+    fn joining_mut(&mut self, session: SessionId, channel: ChannelId) -> Option<&mut Joining> {
+        match &mut self.sessions.get_mut(session)?.subscription_mut(channel)?.place {
+            Place::Joining { joining, .. } => Some(joining),
+            Place::Ahead { .. } | Place::Live { .. } => None,
         }
     }
 

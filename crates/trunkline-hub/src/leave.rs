@@ -85,6 +85,7 @@ impl<E: Default> Hub<E> {
             Some(Subscription { place: Place::Joining { .. }, .. })
         );
         let Subscription { flags, info, .. } = it.subscriptions.swap_remove(index);
+        it.pending.give_up_join(id);
         it.latest.retain(|(channel, _)| *channel != id);
         it.renew_subscription_expiry();
         self.subscriptions -= 1;

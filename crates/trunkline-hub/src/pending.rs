@@ -110,6 +110,15 @@ impl Pending {
         self.commands.get_mut(index)
     }
 
+    /// The subscription that a command is making has been ended by somebody else.
+    pub(crate) fn give_up_join(&mut self, channel: ChannelId) {
+        for waiting in &mut self.commands {
+            if matches!(waiting.work, Work::Joining(it) if it == channel) {
+                waiting.work = Work::Ready(Err(CommandError::Internal));
+            }
+        }
+    }
+
     /// Whether a command about `channel` has to wait for those before it.
     pub(crate) fn holds_back(&self, channel: Option<&ChannelName>) -> bool {
         self.commands.iter().any(|it| match it.work {

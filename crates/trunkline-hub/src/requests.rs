@@ -45,7 +45,7 @@ impl Requests {
         channel: &ChannelName,
         operation: Operation,
         purpose: Option<(Purpose, Instant)>,
-    ) {
+    ) -> RequestId {
         let id = RequestId(self.next);
         self.next += 1;
         if let Some((purpose, deadline)) = purpose {
@@ -53,6 +53,7 @@ impl Requests {
             self.deadlines.push_back((deadline, id));
         }
         self.outgoing.push_back(Request { id, channel: channel.clone(), operation });
+        id
     }
 
     pub(crate) fn poll(&mut self) -> Option<Request> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::broker::Outcome;
+use crate::broker::{Outcome, RequestId};
 use crate::channel::ChannelId;
 use crate::error::Disconnect;
 use crate::identity::{ClientId, ClientInfo};
@@ -157,6 +157,9 @@ pub(crate) struct Joining {
     pub(crate) reject_unrecovered: bool,
     pub(crate) data: Bytes,
     pub(crate) ttl_s: Option<u32>,
+    /// The question to the broker that it waits for. An answer to an earlier one, of a subscription to
+    /// the same channel that has ended, knows too little of the past.
+    pub(crate) asked: Option<RequestId>,
     /// What the broker has said.
     pub(crate) outcome: Option<Outcome>,
     /// What was published in the meantime.

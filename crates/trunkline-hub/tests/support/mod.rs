@@ -23,6 +23,8 @@ pub(crate) struct World {
     /// Requests wait here until [`World::answer`] while this is set.
     pub(crate) broker_is_late: bool,
     pub(crate) late: VecDeque<Request>,
+    /// What was taken from the hub and not asked for yet, in words.
+    kept: BTreeMap<SessionId, Vec<String>>,
     start: Instant,
     passed: Duration,
 }
@@ -66,6 +68,7 @@ impl World {
             broker: NaiveBroker::default(),
             broker_is_late: false,
             late: VecDeque::new(),
+            kept: BTreeMap::new(),
             start: Instant::now(),
             passed: Duration::ZERO,
         }
@@ -130,6 +133,40 @@ impl World {
         self.run();
     }
 
+    /// A publication that the broker accepts and whose delivery gets lost.
+    pub(crate) fn lose(&mut self, name: &str) {
+        let publish = Publish { history: self.options(name).history, ..Publish::default() };
+        self.broker.publish(&channel(name), publish);
+    }
+
+    /// A delivery, whatever the broker knows of it.
+    pub(crate) fn deliver(&mut self, name: &str, offset: u64, epoch: Epoch) {
+        let publication =
+            Publication { offset, data: Bytes::from_static(b"x"), ..Publication::default() };
+        let event = Event::Publication { publication: Arc::new(publication), epoch };
+        self.hub.handle_delivery(self.now(), Delivery { channel: channel(name), event });
+        self.run();
+    }
+
+    /// Answers a request that waits with the top of the stream alone.
+    pub(crate) fn answer_with_top(&mut self, request: &Request, offset: u64, epoch: Epoch) {
+        let top = StreamPosition { offset, epoch };
+        let outcome = Outcome::Page(HistoryPage { publications: Vec::new(), top });
+        self.hub.handle_answer(self.now(), Answer { id: request.id, outcome });
+        self.run();
+    }
+
+    /// The next late request that is to attach, and those before it dropped.
+    pub(crate) fn late_attach(&mut self) -> Request {
+        let is_attach = |it: &Request| matches!(it.operation, Operation::Attach { .. });
+        while let Some(request) = self.late.pop_front() {
+            if is_attach(&request) {
+                return request;
+            }
+        }
+        panic!("nobody wanted to attach");
+    }
+
     fn options(&self, _name: &str) -> ChannelOptions {
         self.broker.options.clone().unwrap_or_else(open_options)
     }
@@ -176,7 +213,14 @@ impl World {
 
     /// What a session was sent since the last time, in words.
     pub(crate) fn said(&mut self, session: SessionId) -> Vec<String> {
-        std::iter::from_fn(|| self.hub.poll_entry(session)).map(|it| words(&it)).collect()
+        let mut said = self.kept.remove(&session).unwrap_or_default();
+        said.extend(std::iter::from_fn(|| self.hub.poll_entry(session)).map(|it| words(&it)));
+        said
+    }
+
+    /// Puts back what a client has read, for [`said`](Self::said) to tell.
+    pub(crate) fn keep(&mut self, session: SessionId, entries: Vec<Entry<NotEncoded>>) {
+        self.kept.entry(session).or_default().extend(entries.iter().map(words));
     }
 
     pub(crate) fn ending(&self, session: SessionId) -> Option<&Disconnect> {
