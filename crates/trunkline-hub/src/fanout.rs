@@ -48,9 +48,10 @@ impl<E: Default> Hub<E> {
         epoch: Epoch,
     ) {
         self.counts.publications += 1;
+        let someone_was_told = self.someone_was_told(id);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let at = StreamPosition { offset: publication.offset, epoch };
-        match order(channel.position, at, !channel.live.is_empty()) {
+        match order(channel.position, at, someone_was_told) {
             Order::Again => {
                 return self.hold_back(id, &publication, epoch);
             }
@@ -213,6 +214,16 @@ impl<E: Default> Hub<E> {
         }
     }
 
+    /// Whether there is anybody who counts on what follows: who is live, or ahead of the channel.
+    pub(crate) fn someone_was_told(&self, id: ChannelId) -> bool {
+        let Some(channel) = self.channels.get(id) else { return false };
+        let is_ahead = |member: &SessionId| {
+            let subscription = self.sessions.get(*member).and_then(|it| it.subscription(id));
+            subscription.is_some_and(|it| matches!(it.place, Place::Ahead { .. }))
+        };
+        !channel.live.is_empty() || channel.joining.iter().any(is_ahead)
+    }
+
     /// Those who were ahead of the channel and are not any more get everything from now on.
     fn catch_up(&mut self, id: ChannelId, offset: u64) {
         let Some(channel) = self.channels.get(id) else { return };
@@ -327,14 +338,14 @@ impl<E: Default> Hub<E> {
     }
 }
 
-fn order(position: Option<StreamPosition>, at: StreamPosition, someone_is_live: bool) -> Order {
+fn order(position: Option<StreamPosition>, at: StreamPosition, someone_was_told: bool) -> Order {
     let Some(position) = position else { return Order::Next };
     if at.offset == 0 {
         // The history was switched off: there is no order any more.
         return if at.epoch.is_none() { Order::Next } else { Order::Again };
     }
     if position.epoch != at.epoch || at.offset > position.offset + 1 {
-        return if someone_is_live { Order::Gap } else { Order::Next };
+        return if someone_was_told { Order::Gap } else { Order::Next };
     }
     if at.offset <= position.offset { Order::Again } else { Order::Next }
 }

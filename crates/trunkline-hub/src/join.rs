@@ -309,7 +309,7 @@ impl<E: Default> Hub<E> {
         } else {
             held_back.into_iter().map(|(publication, _)| publication).collect()
         };
-        self.advance_channel(channel, session, top, &rest);
+        self.advance_channel(channel, session, top, &rest)?;
         Ok((subscribed, rest))
     }
 
@@ -321,7 +321,7 @@ impl<E: Default> Hub<E> {
         session: SessionId,
         top: StreamPosition,
         rest: &Rest,
-    ) {
+    ) -> Result<(), CommandError> {
         let is_stale = |at: StreamPosition| at.epoch != top.epoch;
         if !top.epoch.is_none()
             && self.channels.get(id).is_some_and(|it| it.position.is_some_and(is_stale))
@@ -329,22 +329,29 @@ impl<E: Default> Hub<E> {
             // The stream has begun anew, and those who are live have not been told.
             self.lose_position(id);
         }
-        let Some(channel) = self.channels.get_mut(id) else { return };
+        let may_advance = !self.someone_was_told(id);
+        let Some(channel) = self.channels.get_mut(id) else { return Ok(()) };
         let offset = rest.last().map_or(top.offset, |it| it.offset.max(top.offset));
         if !top.epoch.is_none()
-            && channel.position.is_none_or(|at| channel.live.is_empty() && at.offset < offset)
+            && channel.position.is_none_or(|at| may_advance && at.offset < offset)
         {
             channel.position = Some(StreamPosition { offset, epoch: top.epoch });
         }
         let at = channel.position.map_or(0, |it| it.offset);
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        let Some(subscription) = it.subscription_mut(id) else { return };
-        let Place::Joining { index, .. } = subscription.place else { return };
+        let Some(it) = self.sessions.get_mut(session) else { return Ok(()) };
+        let Some(subscription) = it.subscription_mut(id) else { return Ok(()) };
+        let Place::Joining { index, .. } = subscription.place else { return Ok(()) };
+        if subscription.flags.positioned && offset < at {
+            // What is in between was not held back: there was too much of it, or it is still on its way
+            // and will be taken for known. Asking again settles it.
+            return Err(CommandError::Internal);
+        }
         if subscription.flags.positioned && offset > at {
             subscription.place = Place::Ahead { index, offset };
         } else {
             self.move_to_live(session, id);
         }
+        Ok(())
     }
 
     /// From those for whom publications are held back to those who get them.
