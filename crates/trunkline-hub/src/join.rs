@@ -377,11 +377,6 @@ impl<E: Default> Hub<E> {
         if flags.presence && it.times.presence.is_none() {
             it.times.presence = Some(now.instant + self.settings.limits.presence_interval);
         }
-        for publication in rest {
-            let weight = publication.weight();
-            let body = PushBody::Publication(publication);
-            self.push(session, Push { channel: Some(name.clone()), body }, weight);
-        }
         if flags.positioned
             && let Some(channel) = self.channels.get_mut(id)
         {
@@ -393,6 +388,12 @@ impl<E: Default> Hub<E> {
         }
         if flags.tells_join_leave {
             self.ask(now, &name, Operation::Join(info), None);
+        }
+        // After others have been told: a session whose outbox this fills leaves at once.
+        for publication in rest {
+            let weight = publication.weight();
+            let body = PushBody::Publication(publication);
+            self.push(session, Push { channel: Some(name.clone()), body }, weight);
         }
         self.arm(session);
     }
