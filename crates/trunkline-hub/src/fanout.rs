@@ -180,17 +180,17 @@ impl<E: Default> Hub<E> {
             if !may_write {
                 continue;
             }
-            let Some(push) = latest.push.take() else { continue };
+            let Some(push) = &latest.push else { continue };
+            let entry = Entry::Push(Rc::clone(push));
+            // It stays the newest where those of other channels have filled the outbox.
+            if session.outbox.push(entry, latest.weight, limits, &mut self.spare).is_err() {
+                continue;
+            }
+            latest.push = None;
+            released += 1;
             let overflow = self.channels.get(*channel).map(|it| it.options.overflow);
             if let Some(Overflow::LatestOnly { every }) = overflow {
                 latest.due = now.instant + every;
-            }
-            if session
-                .outbox
-                .push(Entry::Push(push), latest.weight, limits, &mut self.spare)
-                .is_ok()
-            {
-                released += 1;
             }
         }
         self.counts.deliveries += released;

@@ -79,9 +79,12 @@ impl<E> Outbox<E> {
         let needed = weight.saturating_add(ENTRY_OVERHEAD_BYTES);
         let mut dropped = 0;
         let mut index = 0;
-        while self.bytes.saturating_add(needed) > limits.outbox_bytes
-            || self.entries.len() >= limits.outbox_entries
-        {
+        let is_full = |it: &Self| {
+            it.bytes.saturating_add(needed) > limits.outbox_bytes
+                || it.entries.len() >= limits.outbox_entries
+        };
+        // As in `push`, the first one always fits.
+        while !self.entries.is_empty() && is_full(self) {
             while !self.entries.get(index).ok_or(Full)?.is_publication_of(channel) {
                 index += 1;
             }
