@@ -507,6 +507,7 @@ impl<E: Default> Hub<E> {
                         return;
                     };
                     let work = self.begin(now, session, number, command);
+                    self.arm(session);
                     let Some(it) = self.sessions.get_mut(session) else { return };
                     let Some(front) = it.pending.front_mut() else { return };
                     front.work = work;
