@@ -30,9 +30,9 @@ async function trunkline(): Promise<Server> {
   let process_: ChildProcess | null = null;
   let port = 0;
   const start = async () => {
-    const args = ["serve", "--demo", "--listen", `127.0.0.1:${port}`];
+    const args = ["serve", "--demo", "--data", data, "--listen", `127.0.0.1:${port}`];
     process_ = spawn(binary, args, {
-      env: { ...process.env, TRUNKLINE_HTTP_API_KEY: API_KEY, TRUNKLINE_DATA_DIR: data },
+      env: { ...process.env, TRUNKLINE_HTTP_API_KEY: API_KEY },
       stdio: ["ignore", "pipe", "pipe"],
     });
     port = await listeningPort(process_);
