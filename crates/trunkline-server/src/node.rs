@@ -30,25 +30,28 @@ impl Node {
         Self { links, latency: Arc::new(Latency::new()), started: Instant::now() }
     }
 
-    /// Asks the broker of `channel`.
+    /// Asks the broker of `channel`: now, not when the future is polled, so that questions are put in the
+    /// order of the calls and need not wait for each other's answers.
     ///
     /// # Errors
     /// What the broker says, or [`CommandError::Internal`] if it says nothing in time.
     ///
     /// # Cancel safety
     /// Dropping the future does not take the question back.
-    pub(crate) async fn ask(
+    pub(crate) fn ask(
         &self,
         channel: ChannelName,
         operation: Operation,
-    ) -> Result<Outcome, CommandError> {
+    ) -> impl Future<Output = Result<Outcome, CommandError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let home = self.links.home(&channel);
         self.links.send(home, Message::Ask { channel, operation, reply });
-        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(Outcome::Failed(error))) => Err(error),
-            Ok(Ok(outcome)) => Ok(outcome),
-            _ => Err(CommandError::Internal),
+        async move {
+            match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+                Ok(Ok(Outcome::Failed(error))) => Err(error),
+                Ok(Ok(outcome)) => Ok(outcome),
+                _ => Err(CommandError::Internal),
+            }
         }
     }
 
@@ -56,18 +59,21 @@ impl Node {
     ///
     /// # Errors
     /// See [`ask`](Self::ask).
-    pub(crate) async fn publish(
+    pub(crate) fn publish(
         &self,
         channel: ChannelName,
         publish: Publish,
-    ) -> Result<Option<StreamPosition>, CommandError> {
-        let asked = Instant::now();
-        match self.ask(channel, Operation::Publish(publish)).await? {
-            Outcome::Published(position) => {
-                self.latency.record(asked.elapsed(), self.started.elapsed());
-                Ok(position)
+    ) -> impl Future<Output = Result<Option<StreamPosition>, CommandError>> + Send + use<> {
+        let (latency, started, asked) = (Arc::clone(&self.latency), self.started, Instant::now());
+        let answer = self.ask(channel, Operation::Publish(publish));
+        async move {
+            match answer.await? {
+                Outcome::Published(position) => {
+                    latency.record(asked.elapsed(), started.elapsed());
+                    Ok(position)
+                }
+                _ => Err(CommandError::Internal),
             }
-            _ => Err(CommandError::Internal),
         }
     }
 

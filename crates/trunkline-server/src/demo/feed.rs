@@ -44,11 +44,17 @@ pub(crate) async fn run(node: Node, namespaces: Namespaces) {
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         clock.tick().await;
+        let mut answers = Vec::with_capacity(TICKS);
         for _ in 0..TICKS {
             let index = random.below(SYMBOLS.len());
             let Some(stock) = stocks.get_mut(index) else { continue };
             let tick = stock.trade(&mut random);
-            stock.publish(&node, tick).await;
+            answers.push(stock.publish(&node, tick));
+        }
+        // All of them go to the disk together, where there is one; the next wait until they are there.
+        for answer in answers {
+            // A price that is lost is followed by another.
+            let _ = answer.await;
         }
     }
 }
@@ -87,11 +93,10 @@ impl Stock {
         self.last
     }
 
-    async fn publish(&self, node: &Node, tick: Tick) {
+    fn publish(&self, node: &Node, tick: Tick) -> impl Future + use<> {
         let data = Bytes::from(serde_json::to_vec(&tick).unwrap_or_default());
         let publish = Publish { data, history: self.history, ..Publish::default() };
-        // A price that is lost is followed by another.
-        let _ = node.publish(self.channel.clone(), publish).await;
+        node.publish(self.channel.clone(), publish)
     }
 }
 
