@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# conformance/sdks.sh
+#
+# Runs Centrifugo's SDKs, unchanged and as the registries have them, against `trunkline serve`: what an
+# application does with them, in JSON and in Protobuf. Needs Rust, Node 20 and Python 3.11; under a
+# minute on two cores, once it is built. TRUNKLINE names a command to use instead of one that is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+HERE=$PWD/conformance/sdks
+export SDKS_HOME=${SDKS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/trunkline/sdks}
+export SERVER_CONFIG=$HERE/server.toml PYTHONDONTWRITEBYTECODE=1
+
+"$HERE/install.sh"
+if [ -z "${TRUNKLINE:-}" ]; then
+    cargo build --locked -p trunkline-cli
+    TRUNKLINE=${CARGO_TARGET_DIR:-$PWD/target}/debug/trunkline
+fi
+TRUNKLINE=$(realpath "$TRUNKLINE")
+export TRUNKLINE
+
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+trap 'exit 130' INT TERM HUP
+status=0
+
+# A suite that stops before its closing line has failed.
+echo '-- centrifuge, from npm'
+cp "$HERE"/node/*.js "$SDKS_HOME/node/"
+(cd "$SDKS_HOME/node" && timeout -k 10 300 node --test --test-reporter=tap centrifuge.test.js) > "$LOG" || status=1
+grep -E '^ *(not )?ok |^ +error: ' "$LOG" || status=1
+sed -nE 's/^# (pass|fail) ([0-9]+)$/\2/p' "$LOG" | paste -d ' ' - - \
+    | { read -r passed failed && echo "$passed passed, $failed failed"; } || { echo '0 passed, 1 failed'; status=1; }
+
+echo '-- centrifuge-python, from PyPI'
+timeout -k 10 300 "$SDKS_HOME/python/bin/python" "$HERE/python/test_centrifuge.py" || status=1
+exit "$status"
