@@ -33,6 +33,7 @@ mod routes;
 mod server;
 mod shard;
 mod snapshot;
+mod user_seats;
 
 pub use error::StartError;
 pub use node::Node;

@@ -1,5 +1,6 @@
 //! [`Reception`]: what every connection needs to know to be let in, whichever shard it is on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use trunkline::limits::Settings as WebSocketSettings;
 use trunkline::tls::ServerTls;
 use trunkline::{Acceptor, Limit, Role};
 use trunkline_hub::{
-    ChannelName, ClientId, Connect, Namespaces, Refreshed, Settings, SubscribeRights,
+    ChannelName, ClientId, Connect, Disconnect, Namespaces, Refreshed, Settings, SubscribeRights,
 };
 
 use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
@@ -18,6 +19,7 @@ use crate::error::StartError;
 use crate::metrics::Metrics;
 use crate::random::random;
 use crate::shard::now;
+use crate::user_seats::{UserSeat, UserSeats};
 
 /// What every connection needs to know to be let in.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Reception {
     rules: RwLock<Arc<Rules>>,
     tls: Option<ServerTls>,
     metrics: Metrics,
+    user_seats: UserSeats,
+    is_draining: AtomicBool,
     node_uid: String,
     started: Instant,
 }
@@ -53,7 +57,15 @@ impl Reception {
         let rules = RwLock::new(Arc::new(Rules::new(config, authenticator)?));
         let node_uid =
             ClientId::from_entropy((u128::from(random()) << 64) | u128::from(random())).to_string();
-        Ok(Self { rules, tls, metrics: Metrics::default(), node_uid, started: Instant::now() })
+        Ok(Self {
+            rules,
+            tls,
+            metrics: Metrics::default(),
+            user_seats: UserSeats::default(),
+            is_draining: AtomicBool::new(false),
+            node_uid,
+            started: Instant::now(),
+        })
     }
 
     /// Other rules hold from now on; what only a restart changes stays as it is. What changed, and what
@@ -84,6 +96,28 @@ impl Reception {
 
     pub(crate) fn tls(&self) -> Option<&ServerTls> {
         self.tls.as_ref()
+    }
+
+    /// A seat for a connection of `user`, if there is a limit and somebody to count.
+    ///
+    /// # Errors
+    /// If the user has as many connections as one may have.
+    pub(crate) fn take_user_seat(&self, user: &Arc<str>) -> Result<Option<UserSeat>, Disconnect> {
+        let max = self.rules().config.client.user_connection_limit;
+        match max.filter(|_| !user.is_empty()) {
+            Some(max) => self.user_seats.take(user, max).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Nobody should be sent here any more.
+    pub(crate) fn begin_drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether clients may be sent here.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining.load(Ordering::Relaxed)
     }
 
     /// What this process calls itself.

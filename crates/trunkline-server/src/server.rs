@@ -119,6 +119,7 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops the server at once.
     pub async fn drain(self, spread: Duration, deadline: Duration) {
+        self.reception.begin_drain();
         self.accepting.abort();
         let spread = spread.min(deadline);
         for shard in 0..self.node.shards() {

@@ -404,7 +404,7 @@ fn settings_that_need_each_other_are_checked_together() {
             "[http_server.tls]\nenabled = true\ncert_pem = '/nowhere/cert.pem'\nkey_pem = '-----BEGIN PRIVATE KEY-----'",
             "cert_pem: the file cannot be read",
         ),
-        ("admin.enabled = true", "admin.password: is needed"),
+        ("admin.insecure = true", "always asks for a key"),
         ("http_api.keys = ['a', '']", "one of the keys is empty"),
         ("http_api.handler_prefix = 'api'", "is no path"),
         ("http_api.handler_prefix = '/a?b'", "is no path"),

@@ -148,7 +148,7 @@ impl Check<'_> {
     }
 
     fn servers(&mut self) {
-        let Config { http_api, admin, .. } = self.config;
+        let Config { http_api, .. } = self.config;
         let no_key = http_api.key.is_empty() && http_api.keys.is_empty();
         if http_api.insecure && !http_api.disabled {
             self.warn("http_api.insecure", "whoever reaches the port may publish and disconnect");
@@ -159,23 +159,15 @@ impl Check<'_> {
         if http_api.keys.iter().any(Secret::is_empty) {
             self.refuse("http_api.keys", "one of the keys is empty");
         }
-        if admin.enabled && admin.insecure {
-            self.warn("admin.insecure", "whoever reaches the port may use the dashboard");
-        } else if admin.enabled && admin.password.is_empty() {
-            self.refuse("admin.password", "is needed with admin.enabled");
-        }
         for (key, path) in [
             ("websocket.handler_prefix", &self.config.websocket.handler_prefix),
             ("http_api.handler_prefix", &http_api.handler_prefix),
-            ("admin.handler_prefix", &admin.handler_prefix),
             ("prometheus.handler_prefix", &self.config.prometheus.handler_prefix),
             ("health.handler_prefix", &self.config.health.handler_prefix),
         ] {
             let plain = |it: u8| it.is_ascii_graphic() && !b"?#%\\".contains(&it);
             let is_path = path.len() > 1 && path.starts_with('/') && path.bytes().all(plain);
-            // Centrifugo serves its dashboard at the root.
-            let is_root = key == "admin.handler_prefix" && matches!(path.as_str(), "" | "/");
-            if !is_path && !is_root {
+            if !is_path {
                 self.refuse(key, format!("{path:?} is no path; allowed: like \"/name\""));
             }
         }

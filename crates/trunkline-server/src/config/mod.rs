@@ -48,8 +48,8 @@ pub use problem::{Problem, Problems};
 pub use reload::Reload;
 pub use secret::Secret;
 pub use server::{
-    Admin, Data, Fsync, Health, HttpApi, HttpServer, Log, LogFormat, LogLevel, Pem, Prometheus,
-    Shutdown, ThisNode, Tls, Websocket,
+    Data, Fsync, Health, HttpApi, HttpServer, Log, LogFormat, LogLevel, Pem, Prometheus, Shutdown,
+    ThisNode, Tls, Websocket,
 };
 pub use settings::{Change, Setting};
 pub use sources::{Loaded, Sources};
@@ -70,8 +70,6 @@ pub struct Config {
     pub channel: Channel,
     /// The HTTP API, by which backends publish.
     pub http_api: HttpApi,
-    /// The dashboard.
-    pub admin: Admin,
     /// Metrics for Prometheus.
     pub prometheus: Prometheus,
     /// Health checks.
@@ -97,7 +95,6 @@ macro_rules! for_each_group {
         $call!(websocket, Websocket);
         $call!(client, Client);
         $call!(http_api, HttpApi);
-        $call!(admin, Admin);
         $call!(prometheus, Prometheus);
         $call!(health, Health);
         $call!(data, Data);

@@ -2,7 +2,7 @@
 
 use super::settings::{Change, Group, Setting};
 use super::{
-    Admin, AllChannels, Client, Config, Data, Health, HttpApi, HttpServer, Log, NamespaceOptions,
+    AllChannels, Client, Config, Data, Health, HttpApi, HttpServer, Log, NamespaceOptions,
     PersonalChannel, Prometheus, Separate, Shutdown, ThisNode, Tls, Token, Websocket,
 };
 
@@ -65,7 +65,7 @@ impl Config {
 }
 
 /// In the order in which they are described.
-fn sections() -> [(&'static str, &'static str); 17] {
+fn sections() -> [(&'static str, &'static str); 16] {
     [
         ("http_server", HttpServer::ABOUT),
         ("http_server.tls", Tls::ABOUT),
@@ -77,7 +77,6 @@ fn sections() -> [(&'static str, &'static str); 17] {
         ("channel", AllChannels::ABOUT),
         ("channel.without_namespace", NamespaceOptions::ABOUT),
         ("http_api", HttpApi::ABOUT),
-        ("admin", Admin::ABOUT),
         ("prometheus", Prometheus::ABOUT),
         ("health", Health::ABOUT),
         ("data", Data::ABOUT),

@@ -118,23 +118,6 @@ settings! {
 }
 
 settings! {
-    /// The dashboard.
-    pub struct Admin {
-        /// Serves the dashboard.
-        restart enabled: bool = false;
-        /// Its path.
-        restart handler_prefix: String = "/admin".into();
-        /// The password to log in with.
-        reload password: Secret = Secret::default();
-        /// What signs the cookie of those who have logged in. Without one a new one is made at each start, and
-        /// everybody logs in again.
-        reload secret: Secret = Secret::default();
-        /// Asks for no password.
-        restart insecure: bool = false;
-    }
-}
-
-settings! {
     /// Metrics for Prometheus.
     pub struct Prometheus {
         /// Serves metrics.
@@ -147,8 +130,8 @@ settings! {
 settings! {
     /// For load balancers: whether the server lives, and takes connections.
     pub struct Health {
-        /// Serves health checks.
-        restart enabled: bool = false;
+        /// Serves health checks: whether the process lives here, and at `/ready` whether clients may be sent to it.
+        restart enabled: bool = true;
         /// Their path.
         restart handler_prefix: String = "/health".into();
     }

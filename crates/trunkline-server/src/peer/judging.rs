@@ -17,7 +17,7 @@ use crate::shard::now;
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Does what the client asks, in order. Tokens whose key is to be fetched first hold up this client
     /// alone.
-    pub(super) async fn handle(&self, batch: &Batch) {
+    pub(super) async fn handle(&mut self, batch: &Batch) {
         for message in batch.iter() {
             let frame = message.as_bytes();
             self.reception.metrics().received(frame.len());
@@ -36,7 +36,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
     }
 
-    async fn handle_request(&self, incoming: Incoming<'_>) {
+    async fn handle_request(&mut self, incoming: Incoming<'_>) {
         let Incoming { id, request } = incoming;
         match request {
             Request::Action(action @ Action::Send { .. }) => self.act(id, action),
@@ -79,9 +79,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         });
     }
 
-    async fn connect(&self, id: u32, request: &ConnectRequest<'_>) {
+    async fn connect(&mut self, id: u32, request: &ConnectRequest<'_>) {
         let session = self.session;
-        let judged = self.reception.judge_connect(request).await;
+        let mut judged = self.reception.judge_connect(request).await;
+        if let Ok(connect) = &judged
+            && self.user_seat.is_none()
+        {
+            match self.reception.take_user_seat(&connect.user) {
+                Ok(seat) => self.user_seat = seat,
+                Err(disconnect) => judged = Err(Refusal::Disconnect(disconnect)),
+            }
+        }
         self.shard.with(|state| match judged {
             Ok(connect) => state.hub.connect(now(), session, id, connect),
             Err(Refusal::Error(error)) => state.hub.refuse_connect(session, id, error),

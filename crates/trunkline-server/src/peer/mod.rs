@@ -20,6 +20,7 @@ use trunkline_hub::{Disconnect, Entry, SessionId};
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 use crate::reception::Reception;
 use crate::shard::{Shard, now};
+use crate::user_seats::UserSeat;
 
 /// Bytes of replies that are gathered into one message.
 const REPLIES_BYTES: usize = 16 << 10;
@@ -32,7 +33,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     encoding: Encoding,
 ) {
     let session = shard.with(|state| state.hub.open(now()));
-    let mut peer = Peer { shard, reception, ws, encoding, session, held: None };
+    let mut peer = Peer { shard, reception, ws, encoding, session, held: None, user_seat: None };
     peer.reception.metrics().accepted();
     if unless_panicked(peer.serve()).await.is_none() {
         peer.reception.metrics().panicked();
@@ -52,6 +53,8 @@ struct Peer<S> {
     session: SessionId,
     /// An entry that was taken from the outbox and had no room.
     held: Option<Entry<Encoded>>,
+    /// Counts this connection among those of its user.
+    user_seat: Option<UserSeat>,
 }
 
 /// What a wait ended with.

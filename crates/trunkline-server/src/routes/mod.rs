@@ -8,7 +8,7 @@ mod stats;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::get;
 
 use crate::demo;
@@ -27,7 +27,13 @@ pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
         router = router.nest(&config.http_api.handler_prefix, routes);
     }
     if config.health.enabled {
+        let reception = Arc::clone(reception);
+        let ready = async move || match reception.is_ready() {
+            true => (StatusCode::OK, "{}"),
+            false => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        };
         router = router.route(&config.health.handler_prefix, get(async || "{}"));
+        router = router.route("/ready", get(ready));
     }
     if config.prometheus.enabled {
         let path = &config.prometheus.handler_prefix;

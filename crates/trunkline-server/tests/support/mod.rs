@@ -1,4 +1,5 @@
 //! A server on a free port, and clients that speak JSON by hand.
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
