@@ -1,4 +1,4 @@
-//! `GET /metrics`: the same figures for Prometheus. `docs/metrics.md` says what each means.
+//! `GET /metrics`: the same figures for Prometheus. `docs/server/metrics.md` says what each means.
 
 use std::sync::Arc;
 
