@@ -1,0 +1,622 @@
+//! [`run`]: one life of a small world.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trunkline_hub::broker::{Answer, Delivery};
+use trunkline_hub::limits::{Limits, Rate};
+use trunkline_hub::{
+    Allowed, ChannelName, ChannelOptions, Command, Connect, Disconnect, Entropy, Gauges, History,
+    HistoryFilter, HistoryOptions, Hub, Namespaces, Now, Overflow, Selector, ServerSubscription,
+    SessionId, Settings, Subscribe, SubscribeRights,
+};
+
+use crate::broker::Broker;
+use crate::client::{Broken, Client, Subject};
+use crate::link::{Arrival, Link};
+use crate::random::Random;
+
+const HUBS: usize = 3;
+const CLIENTS: usize = 8;
+/// What clients subscribe to by themselves: with history and recovery, with both if they ask, with
+/// nothing, and with the newest alone.
+const CHANNELS: [&str; 5] = ["news", "chat", "asked:a", "plain:a", "latest:a"];
+/// What they are subscribed to: with the connection, and later.
+const OWN: &str = "own";
+const PUSHED: &str = "pushed";
+const STEPS: u32 = 400;
+/// Longer than presence lasts, and than a loss may go unnoticed.
+const QUIET_MS: u64 = 130_000;
+/// Turns without time passing; more, and a hub is asking for the same moment for ever.
+const TURNS_MAX: u32 = 10_000;
+
+/// A seed that broke a rule.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// Run it again with this one.
+    pub seed: u64,
+    /// Milliseconds of virtual time.
+    pub at_ms: u64,
+    /// The rule.
+    pub broken: String,
+}
+
+/// What happened in a world, or in several.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Entries that clients were sent.
+    pub entries: u64,
+    /// Publications that hubs put into outboxes.
+    pub deliveries: u64,
+    /// Recoveries that gave back everything.
+    pub recovered: u64,
+    /// Recoveries that could not.
+    pub unrecovered: u64,
+    /// Subscriptions that were told of a loss.
+    pub insufficient: u64,
+    /// Sessions that were closed because they did not read.
+    pub slow: u64,
+    /// Publications dropped where the namespace says so.
+    pub dropped: u64,
+    /// Commands answered with an error.
+    pub errors: u64,
+    /// Restarts of the broker.
+    pub restarts: u64,
+}
+
+impl Figures {
+    /// Adds those of another world.
+    pub const fn add(&mut self, other: &Self) {
+        self.entries += other.entries;
+        self.deliveries += other.deliveries;
+        self.recovered += other.recovered;
+        self.unrecovered += other.unrecovered;
+        self.insufficient += other.insufficient;
+        self.slow += other.slow;
+        self.dropped += other.dropped;
+        self.errors += other.errors;
+        self.restarts += other.restarts;
+    }
+}
+
+/// Is told what happens, line by line.
+pub type Trace<'a> = &'a mut dyn FnMut(String);
+
+/// Lets the world of `seed` live, and checks it at every step.
+///
+/// # Errors
+/// If a rule was broken.
+pub fn run(seed: u64, trace: Option<Trace<'_>>) -> Result<Figures, Failure> {
+    let mut world = World::new(seed, trace);
+    match world.live() {
+        Ok(()) => Ok(world.figures),
+        Err(broken) => Err(Failure { seed, at_ms: world.now_ms, broken }),
+    }
+}
+
+/// These clients encode nothing.
+#[derive(Debug, Default)]
+struct NotEncoded;
+
+struct World<'a> {
+    random: Random,
+    hubs: Vec<Hub<NotEncoded>>,
+    limits: Arc<Limits>,
+    broker: Broker,
+    link: Link,
+    clients: Vec<Client>,
+    start: Instant,
+    now_ms: u64,
+    /// How far the other clock has been set wrong.
+    step_ms: i64,
+    /// How often the broker fails: some worlds are calm, so that what is rare is not drowned.
+    failures: u64,
+    losses: u64,
+    /// Nothing fails any more.
+    is_quiet: bool,
+    published: u64,
+    figures: Figures,
+    trace: Option<Trace<'a>>,
+}
+
+fn channel(name: &str) -> ChannelName {
+    ChannelName::new(name).expect("a good name")
+}
+
+fn limits() -> Limits {
+    let plenty = Rate { per_second: 1e6, burst: 1e6 };
+    Limits {
+        outbox_entries: 24,
+        outbox_bytes: 4_000,
+        join_buffer: 4,
+        recovery_publications: 8,
+        command_rate: plenty,
+        publish_rate: plenty,
+        ..Limits::default()
+    }
+}
+
+fn namespaces() -> Namespaces {
+    let all = Allowed { clients: true, subscribers: true, anonymous: true };
+    let history = HistoryOptions {
+        size: 12,
+        ttl: Duration::from_secs(300),
+        meta_ttl: Duration::from_secs(3600),
+    };
+    let plain = ChannelOptions {
+        presence: true,
+        join_leave: true,
+        subscribe: all,
+        publish: all,
+        history_read: all,
+        presence_read: all,
+        overflow: Overflow::DropOldest,
+        ..ChannelOptions::default()
+    };
+    let recovering = ChannelOptions {
+        history,
+        force_recovery: true,
+        overflow: Overflow::Disconnect,
+        ..plain.clone()
+    };
+    let asked = ChannelOptions {
+        force_recovery: false,
+        allow_recovery: true,
+        allow_positioning: true,
+        ..recovering.clone()
+    };
+    let every = Duration::from_millis(300);
+    let latest = ChannelOptions { overflow: Overflow::LatestOnly { every }, ..plain.clone() };
+    Namespaces::new(recovering).with("asked", asked).with("plain", plain).with("latest", latest)
+}
+
+impl<'a> World<'a> {
+    fn new(seed: u64, trace: Option<Trace<'a>>) -> Self {
+        let mut random = Random::new(seed);
+        let limits = Arc::new(limits());
+        let settings = Settings {
+            limits: Arc::clone(&limits),
+            namespaces: Arc::new(namespaces()),
+            ..Settings::default()
+        };
+        let hubs = (0..HUBS)
+            .map(|_| {
+                let mut source = Random::new(random.next());
+                Hub::new(settings.clone(), Entropy::new(move || source.next()))
+            })
+            .collect();
+        let (failures, losses) = (random.below(5), random.below(2));
+        Self {
+            failures,
+            losses,
+            random,
+            hubs,
+            limits,
+            broker: Broker::default(),
+            link: Link::default(),
+            clients: (0..CLIENTS).map(Client::new).collect(),
+            start: Instant::now(),
+            now_ms: 0,
+            step_ms: 0,
+            is_quiet: false,
+            published: 0,
+            figures: Figures::default(),
+            trace,
+        }
+    }
+
+    fn now(&self) -> Now {
+        let ms = i64::try_from(self.now_ms).expect("a short life");
+        Now {
+            instant: self.start + Duration::from_millis(self.now_ms),
+            unix_ms: 1_700_000_000_000 + ms + self.step_ms,
+        }
+    }
+
+    fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        if let Some(trace) = &mut self.trace {
+            trace(format!("{:>7} {what}", self.now_ms));
+        }
+    }
+
+    fn live(&mut self) -> Result<(), Broken> {
+        for _ in 0..STEPS {
+            self.act();
+            let most = if self.random.percent(3) { 6_000 } else { 120 };
+            let time = self.random.below(most);
+            self.pass(time)?;
+        }
+        self.be_quiet()?;
+        self.leave()
+    }
+
+    /// One of the many things that may happen.
+    fn act(&mut self) {
+        let client = usize::try_from(self.random.below(CLIENTS as u64)).expect("an index");
+        let name = channel(self.random.one_of(&CHANNELS));
+        match (self.random.below(100), self.clients[client].session) {
+            (_, None) => self.connect(client),
+            (0..20, Some(session)) => self.subscribe(client, session, name),
+            (20..62, Some(session)) => self.publish(client, session, &name),
+            (62..70, Some(session)) => {
+                let id = self.clients[client].ask(Subject::Unsubscribe(name.clone()));
+                self.command(client, session, id, Command::Unsubscribe { channel: name });
+            }
+            (70..75, Some(session)) => self.question(client, session, name),
+            (75..79, _) => self.clients[client].is_stalled ^= true,
+            (79..83, Some(session)) => {
+                self.note(format_args!("client {client} goes"));
+                let hub = self.clients[client].hub;
+                self.hubs[hub].close(session);
+                self.clients[client].forget();
+            }
+            (83..90, _) => self.server(client, &name),
+            (90..95, _) if self.random.below(5) < self.failures => self.fail(),
+            (95..97, _) => {
+                let hours = i64::try_from(self.random.below(5)).expect("small") - 2;
+                self.step_ms = hours * 3_600_000;
+            }
+            _ => {}
+        }
+    }
+
+    fn connect(&mut self, client: usize) {
+        let hub = usize::try_from(self.random.below(HUBS as u64)).expect("an index");
+        let now = self.now();
+        let session = self.hubs[hub].open(now);
+        let mut connect =
+            Connect { user: (&*self.clients[client].user).into(), ..Connect::default() };
+        if self.random.percent(10) {
+            connect.expire_at = Some(now.unix_s() + 20);
+        }
+        let mut recover = Vec::new();
+        if self.random.percent(40) {
+            let rights = SubscribeRights::default();
+            connect.subscriptions = vec![ServerSubscription { channel: channel(OWN), rights }];
+            recover.extend(self.clients[client].positions.get(&channel(OWN)).copied());
+        }
+        connect.recover = recover.iter().map(|it| (channel(OWN), *it)).collect();
+        let subject = Subject::Connect(connect.recover.clone());
+        self.note(format_args!("client {client} connects to hub {hub}: {connect:?}"));
+        let it = &mut self.clients[client];
+        it.hub = hub;
+        it.session = Some(session);
+        let id = it.ask(subject);
+        self.hubs[hub].connect(now, session, id, connect);
+    }
+
+    fn subscribe(&mut self, client: usize, session: SessionId, name: ChannelName) {
+        let since = self.clients[client].positions.get(&name).copied();
+        let recover = since.filter(|_| self.random.percent(85));
+        let mut subscribe = Subscribe { recover, ..Subscribe::new(name.clone()) };
+        subscribe.recoverable = self.random.percent(50);
+        subscribe.positioned = self.random.percent(50);
+        subscribe.join_leave = self.random.percent(30);
+        subscribe.reject_unrecovered = self.random.percent(10);
+        if self.random.percent(5) {
+            let expire_at = Some(self.now().unix_s() + 5);
+            subscribe.token = Some(SubscribeRights { expire_at, ..SubscribeRights::default() });
+        }
+        let id = self.clients[client].ask(Subject::Subscribe(name, recover));
+        self.command(client, session, id, Command::Subscribe(subscribe));
+    }
+
+    fn publish(&mut self, client: usize, session: SessionId, name: &ChannelName) {
+        let name = match self.random.below(6) {
+            0 => channel(OWN),
+            1 => channel(PUSHED),
+            _ => name.clone(),
+        };
+        // Bursts are what fills buffers.
+        let count = if self.random.percent(5) { 30 } else { 1 };
+        for _ in 0..count {
+            self.published += 1;
+            let data = Bytes::from(format!("p{}", self.published));
+            let id = self.clients[client].ask(Subject::Other);
+            let command = Command::Publish { channel: name.clone(), data };
+            self.command(client, session, id, command);
+        }
+    }
+
+    fn question(&mut self, client: usize, session: SessionId, channel: ChannelName) {
+        let command = match self.random.below(3) {
+            0 => Command::Presence { channel },
+            1 => Command::PresenceStats { channel },
+            _ => Command::History(History { channel, filter: HistoryFilter::default() }),
+        };
+        let id = self.clients[client].ask(Subject::Other);
+        self.command(client, session, id, command);
+    }
+
+    fn command(&mut self, client: usize, session: SessionId, id: u32, command: Command) {
+        self.note(format_args!("client {client} asks {id}: {command:?}"));
+        let now = self.now();
+        self.hubs[self.clients[client].hub].handle_command(now, session, id, command);
+    }
+
+    /// What the API does.
+    fn server(&mut self, client: usize, name: &ChannelName) {
+        let hub = self.clients[client].hub;
+        let user = (&*self.clients[client].user).into();
+        let selector = Selector { user, ..Selector::default() };
+        let now = self.now();
+        let what = self.random.below(8);
+        self.note(format_args!("server does {what} to client {client}, {name}"));
+        let hub = &mut self.hubs[hub];
+        match what {
+            0 => {
+                hub.disconnect(&selector, &Disconnect::FORCE_RECONNECT);
+            }
+            1 => hub.unsubscribe_by_server(&selector, Some(name)),
+            2 => hub.unsubscribe_by_server(&selector, None),
+            3 => hub.unsubscribe_by_server(&selector, Some(&channel(PUSHED))),
+            _ => {
+                let own = ServerSubscription {
+                    channel: channel(PUSHED),
+                    rights: SubscribeRights::default(),
+                };
+                hub.subscribe_by_server(now, &selector, &own, None).expect("it has options");
+            }
+        }
+    }
+
+    fn fail(&mut self) {
+        let hub = usize::try_from(self.random.below(HUBS as u64)).expect("an index");
+        if self.random.percent(30) {
+            self.note(format_args!("the broker begins anew"));
+            self.figures.restarts += 1;
+            self.broker.restart();
+            (0..HUBS).for_each(|hub| self.notice(hub));
+        } else {
+            self.note(format_args!("the broker forgets hub {hub}"));
+            self.broker.forget(hub);
+            // Otherwise the next check finds out.
+            if self.random.percent(70) {
+                self.notice(hub);
+            }
+        }
+    }
+
+    fn notice(&mut self, hub: usize) {
+        let due = self.now_ms + self.random.below(3_000);
+        self.link.send(due, Arrival::Noticed(hub));
+    }
+
+    /// Lets so many milliseconds pass, and what is due in them happen.
+    fn pass(&mut self, ms: u64) -> Result<(), Broken> {
+        let end = self.now_ms + ms;
+        let mut turns = 0;
+        loop {
+            self.pump();
+            self.read()?;
+            self.check()?;
+            let due = self.next().filter(|due| *due <= end);
+            let Some(due) = due else { break };
+            turns = if due > self.now_ms { 0 } else { turns + 1 };
+            if turns > TURNS_MAX {
+                return Err("time does not go on".into());
+            }
+            self.now_ms = self.now_ms.max(due);
+            self.happen();
+        }
+        self.now_ms = end;
+        Ok(())
+    }
+
+    /// When the next thing is due.
+    fn next(&self) -> Option<u64> {
+        let of_hub = |it: &Hub<NotEncoded>| it.poll_timeout().map(|it| self.ms_up(it));
+        self.hubs.iter().filter_map(of_hub).chain(self.link.next()).min()
+    }
+
+    /// The first whole millisecond at which a moment has come.
+    fn ms_up(&self, at: Instant) -> u64 {
+        let passed = at.saturating_duration_since(self.start);
+        u64::try_from(passed.as_nanos().div_ceil(1_000_000)).expect("a short life")
+    }
+
+    fn happen(&mut self) {
+        let now = self.now();
+        for hub in &mut self.hubs {
+            if hub.poll_timeout().is_some_and(|it| it <= now.instant) {
+                hub.handle_timeout(now);
+            }
+        }
+        let Some(arrival) = self.link.take(self.now_ms) else { return };
+        self.note(format_args!("{arrival:?}"));
+        match arrival {
+            Arrival::Answer(hub, answer) => self.hubs[hub].handle_answer(now, answer),
+            Arrival::Delivery(hub, delivery) => self.hubs[hub].handle_delivery(now, delivery),
+            Arrival::Noticed(hub) => self.hubs[hub].reattach(now),
+            Arrival::Request(hub, request) => {
+                let done = self.broker.handle(hub, self.now_ms, request.channel, request.operation);
+                if let Some((hubs, delivery)) = done.delivery {
+                    self.deliver(&hubs, &delivery);
+                }
+                if let Some(outcome) = done.outcome {
+                    self.answer(hub, &Answer { id: request.id, outcome });
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, hubs: &[usize], delivery: &Delivery) {
+        for hub in hubs {
+            if !self.is_quiet && self.random.percent(self.losses) {
+                self.note(format_args!("lost for hub {hub}: {delivery:?}"));
+                continue;
+            }
+            let due = self.now_ms + self.late();
+            self.link.send(due, Arrival::Delivery(*hub, delivery.clone()));
+        }
+    }
+
+    /// Late, twice or never.
+    fn answer(&mut self, hub: usize, answer: &Answer) {
+        let times = match self.random.below(100) {
+            _ if self.is_quiet => 1,
+            0..2 => 0,
+            2..7 => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let due = self.now_ms + self.late();
+            self.link.send(due, Arrival::Answer(hub, answer.clone()));
+        }
+    }
+
+    fn late(&mut self) -> u64 {
+        let most = match self.random.below(100) {
+            _ if self.is_quiet => 5,
+            0..60 => 10,
+            60..95 => 300,
+            _ => 7_000,
+        };
+        self.random.below(most)
+    }
+
+    /// Takes what hubs want to ask.
+    fn pump(&mut self) {
+        for hub in 0..HUBS {
+            while let Some(request) = self.hubs[hub].poll_request() {
+                if !self.is_quiet && self.random.percent(self.losses) {
+                    self.note(format_args!("lost: {request:?}"));
+                    continue;
+                }
+                let due = self.now_ms + self.random.below(20);
+                self.link.send(due, Arrival::Request(hub, request));
+            }
+        }
+    }
+
+    /// Clients read, unless they stall.
+    fn read(&mut self) -> Result<(), Broken> {
+        for index in 0..CLIENTS {
+            let Some(session) = self.clients[index].session else { continue };
+            if self.clients[index].is_stalled {
+                continue;
+            }
+            let hub = self.clients[index].hub;
+            while let Some(entry) = self.hubs[hub].poll_entry(session) {
+                self.note(format_args!("client {index} is sent {entry:?}"));
+                self.figures.entries += 1;
+                let read = self.clients[index].read(&entry, &self.broker);
+                if read.map_err(|broken| format!("client {index}: {broken}"))? {
+                    self.hubs[hub].handle_pong(session);
+                }
+            }
+            self.see_ending(index, session)?;
+        }
+        Ok(())
+    }
+
+    fn see_ending(&mut self, index: usize, session: SessionId) -> Result<(), Broken> {
+        let hub = self.clients[index].hub;
+        let Some(disconnect) = self.hubs[hub].ending(session).cloned() else { return Ok(()) };
+        self.note(format_args!("client {index} is closed: {disconnect:?}"));
+        // These clients keep to the protocol, and the hub has room for what they ask.
+        if disconnect.code() >= 3500 {
+            return Err(format!("client {index} was closed with {disconnect:?}"));
+        }
+        self.hubs[hub].close(session);
+        self.clients[index].forget();
+        Ok(())
+    }
+
+    /// Outboxes keep within their bounds, whoever reads or does not.
+    fn check(&self) -> Result<(), Broken> {
+        for (index, client) in self.clients.iter().enumerate() {
+            let Some(view) = client.session.and_then(|it| self.hubs[client.hub].view(it)) else {
+                continue;
+            };
+            let is_over = view.outbox_entries > self.limits.outbox_entries
+                || view.outbox_bytes > self.limits.outbox_bytes && view.outbox_entries > 1;
+            if is_over {
+                return Err(format!(
+                    "{} entries and {} bytes wait for client {index}",
+                    view.outbox_entries, view.outbox_bytes
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing fails any more: in a while everybody knows what is true.
+    fn be_quiet(&mut self) -> Result<(), Broken> {
+        self.note(format_args!("quiet"));
+        self.is_quiet = true;
+        self.clients.iter_mut().for_each(|it| it.is_stalled = false);
+        self.pass(QUIET_MS)?;
+        for index in 0..CLIENTS {
+            self.check_client(index)?;
+        }
+        for name in CHANNELS.into_iter().chain([OWN, PUSHED]) {
+            self.check_presence(&channel(name))?;
+        }
+        Ok(())
+    }
+
+    fn check_client(&self, index: usize) -> Result<(), Broken> {
+        let client = &self.clients[index];
+        if let Some(asked) = client.asked.front() {
+            return Err(format!("client {index} has no reply to {asked:?}"));
+        }
+        let Some(session) = client.session else { return Ok(()) };
+        let view = self.hubs[client.hub].view(session).ok_or("an open session has no view")?;
+        let mut there = view.channels;
+        there.sort_unstable();
+        if !there.iter().eq(client.subscriptions.keys()) {
+            return Err(format!("client {index} is on {there:?}, and does not know it"));
+        }
+        for (channel, here) in &client.subscriptions {
+            let top = self.broker.top(channel);
+            if here.at.is_some() && here.at != top {
+                return Err(format!("client {index} on {channel} is at {here:?}, not {top:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_presence(&self, name: &ChannelName) -> Result<(), Broken> {
+        let is_there = |it: &&Client| it.subscriptions.contains_key(name);
+        let mut there: Vec<_> =
+            self.clients.iter().filter(is_there).filter_map(|it| it.client).collect();
+        there.sort_unstable();
+        let present = self.broker.present(name, self.now_ms);
+        if there == present {
+            return Ok(());
+        }
+        Err(format!("present on {name} are {present:?}, and there are {there:?}"))
+    }
+
+    /// When all have gone, nothing is left.
+    fn leave(&mut self) -> Result<(), Broken> {
+        for client in &mut self.clients {
+            if let Some(session) = client.session {
+                self.hubs[client.hub].close(session);
+                client.forget();
+            }
+        }
+        self.pass(60_000)?;
+        for hub in &mut self.hubs {
+            if hub.gauges() != Gauges::default() {
+                return Err(format!("all have gone, and there are {:?}", hub.gauges()));
+            }
+            if let Some(due) = hub.poll_timeout() {
+                return Err(format!("all have gone, and something is due at {due:?}"));
+            }
+            let counts = hub.counts();
+            self.figures.deliveries += counts.deliveries;
+            self.figures.recovered += counts.recovered;
+            self.figures.unrecovered += counts.unrecovered;
+            self.figures.insufficient += counts.insufficient;
+            self.figures.slow += counts.slow;
+            self.figures.dropped += counts.dropped;
+            self.figures.errors += counts.errors;
+        }
+        Ok(())
+    }
+}
