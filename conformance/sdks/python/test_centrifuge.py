@@ -20,6 +20,24 @@ PATIENCE = 20
 logging.disable(logging.CRITICAL)
 
 
+def short_lived(**claims):
+    """Tokens of two seconds each. That a third is asked for shows that the server took the second while it was needed."""
+    asked, third = 0, asyncio.Event()
+
+    async def bring(*_channel):
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            third.set()
+        return token(**claims, ttl=2 if asked < 3 else 3600)
+
+    async def renewed():
+        async with asyncio.timeout(PATIENCE):
+            await third.wait()
+
+    return bring, renewed
+
+
 class Events:
     """What has happened, in order, each as its name and context; `next` passes by all but those of a name."""
 
@@ -126,22 +144,21 @@ class Cases:
         self.assertTrue((await client.events.next("connected")).client)
 
     async def test_a_connection_outlives_its_token_where_the_sdk_brings_another(self):
-        # That a third is asked for shows that the server took the second while it was needed.
-        asked, third = 0, asyncio.Event()
-
-        async def bring():
-            nonlocal asked
-            asked += 1
-            if asked == 3:
-                third.set()
-            return token(sub="alice", ttl=2 if asked < 3 else 3600)
-
+        bring, renewed = short_lived(sub="alice")
         client = await self.connected(token="", get_token=bring)
-        async with asyncio.timeout(PATIENCE):
-            await third.wait()
+        await renewed()
         await client.disconnect()
         # Nothing was lost before that.
         self.assertEqual((await client.events.next()).code, 0)
+
+    async def test_a_subscription_outlives_its_token_where_the_sdk_brings_another(self):
+        bring, renewed = short_lived(sub="alice", channel="closed:room")
+        client = await self.connected()
+        subscription = await self.subscribed(client, "closed:room", get_token=bring)
+        await renewed()
+        await self.server.api("publish", channel="closed:room", data={"n": 1})
+        # Nothing has happened before that.
+        self.assertEqual(self.decode((await subscription.events.next()).pub.data), {"n": 1})
 
     async def test_an_expired_token_is_replaced_by_one_that_the_sdk_asks_for(self):
         asked = 0
@@ -158,14 +175,6 @@ class Cases:
         client = self.client(token=token(sub="alice")[:-8] + "AAAAAAAA")
         await client.connect()
         self.assertEqual((await client.events.next("disconnected")).code, 3500)
-
-    async def test_subscribes_with_a_subscription_token(self):
-        async def bring(channel):
-            return token(sub="alice", channel=channel)
-
-        subscription = await self.subscribed(await self.connected(), "closed:room", get_token=bring)
-        await self.server.api("publish", channel="closed:room", data={"n": 1})
-        self.assertEqual(await self.data(subscription), {"n": 1})
 
     async def test_publishes_and_reads_its_own_publication(self):
         subscription = await self.subscribed(await self.connected(), "open:publish")
