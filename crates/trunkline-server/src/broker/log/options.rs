@@ -36,8 +36,9 @@ pub struct LogOptions {
     /// partitions together. Beyond, publications into channels with history fail with 100 (temporary)
     /// until others have expired or were removed.
     pub disk_bytes: u64,
-    /// What may wait to be written, of all partitions: 16 MiB, some tenths of a second of a slow disk's
-    /// work. Beyond, publications into channels with history fail with 111 (temporary).
+    /// What may wait to be written, of all partitions: 64 MiB, about a second of a slow disk's work. As
+    /// much again may be on its way to the disk. Beyond, publications into channels with history fail
+    /// with 111 (temporary).
     pub unwritten_bytes: usize,
     /// How long after a write has failed it is tried again: 1 s. Until one succeeds, publications into
     /// channels with history fail with 100.
@@ -51,7 +52,7 @@ impl LogOptions {
             dir: dir.into(),
             fsync: Fsync::default(),
             disk_bytes: 16 << 30,
-            unwritten_bytes: 16 << 20,
+            unwritten_bytes: 64 << 20,
             retry: Duration::from_secs(1),
         }
     }
