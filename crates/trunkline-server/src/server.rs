@@ -173,7 +173,7 @@ fn shards(config: &Config) -> u16 {
 
 /// The partitions of the broker, one for each shard: in memory, or with a log on disk.
 fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>), StartError> {
-    let limits = BrokerLimits::default();
+    let limits = BrokerLimits::of_node().divided_by(links.shards());
     let Some(dir) = &config.data.dir else {
         let memory = |_| Box::new(MemoryBroker::new(limits.clone(), random, now())) as ABroker;
         return Ok(((0..links.shards()).map(memory).collect(), None));

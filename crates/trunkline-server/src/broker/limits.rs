@@ -42,3 +42,55 @@ impl Default for BrokerLimits {
         }
     }
 }
+
+impl BrokerLimits {
+    /// What a node may keep in all its partitions: four times what one may by default, 1 GiB of
+    /// publications.
+    pub fn of_node() -> Self {
+        let Self {
+            channels,
+            channel_bytes,
+            history_bytes,
+            presences,
+            results,
+            key_bytes,
+            unused_ttl,
+        } = Self::default();
+        Self {
+            channels: 4 * channels,
+            channel_bytes,
+            history_bytes: 4 * history_bytes,
+            presences: 4 * presences,
+            results: 4 * results,
+            key_bytes,
+            unused_ttl,
+        }
+    }
+
+    /// The share of one of so many partitions.
+    #[must_use]
+    pub fn divided_by(self, partitions: u16) -> Self {
+        let share = |all: usize| all.div_ceil(usize::from(partitions.max(1)));
+        Self {
+            channels: share(self.channels),
+            history_bytes: share(self.history_bytes),
+            presences: share(self.presences),
+            results: share(self.results),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_together_keep_what_a_node_may() {
+        let node = BrokerLimits::of_node();
+        let share = node.clone().divided_by(3);
+        assert!(share.history_bytes * 3 >= node.history_bytes);
+        assert!(share.history_bytes < node.history_bytes / 2);
+        assert_eq!(share.channel_bytes, node.channel_bytes, "a channel lives in one of them");
+    }
+}
