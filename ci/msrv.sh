@@ -13,12 +13,30 @@ import json, sys
 def version(text):
     return (tuple(int(part) for part in text.split(".")) + (0, 0))[:3]
 
-packages = json.load(sys.stdin)["packages"]
-ours = next(package["rust_version"] for package in packages if package["name"] == "trunkline")
-says = [package for package in packages if package["rust_version"]]
-late = [package for package in says if version(package["rust_version"]) > version(ours)]
-for package in late:
-    print("{name} {version} needs Rust {rust_version}".format(**package))
-print(f"Rust {ours}: {len(late)} of {len(packages)} crates need a later one, {len(packages) - len(says)} do not say")
-sys.exit(bool(late))'
+metadata = json.load(sys.stdin)
+packages = {package["id"]: package for package in metadata["packages"]}
+nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+
+def needed(member):
+    """What a crate is built of, tests aside."""
+    found, ahead = set(), [member]
+    while ahead:
+        for dependency in nodes[ahead.pop()]["deps"]:
+            is_built = any(kind["kind"] != "dev" for kind in dependency["dep_kinds"])
+            if is_built and dependency["pkg"] not in found:
+                found.add(dependency["pkg"])
+                ahead.append(dependency["pkg"])
+    return [packages[it] for it in found]
+
+failed = False
+for member in map(packages.get, metadata["workspace_members"]):
+    crates = needed(member["id"])
+    says = [crate for crate in crates if crate["rust_version"]]
+    late = [crate for crate in says if version(crate["rust_version"]) > version(member["rust_version"])]
+    for crate in late:
+        print("{name} {version} needs Rust {rust_version}".format(**crate))
+    print("{name}: Rust {rust_version},".format(**member),
+          f"{len(late)} of {len(crates)} crates need a later one, {len(crates) - len(says)} do not say")
+    failed |= bool(late)
+sys.exit(failed)'
 cargo clippy --quiet --locked --workspace --all-features
