@@ -65,6 +65,9 @@ impl Subprotocols {
 }
 
 /// Looks at what a client offers (§4.1 point 10): tokens, each of them once.
+///
+/// A header without any is as good as none, though a client should leave it out: some that people use send it, and
+/// RFC 9110 §5.6.1 has a list be read without its empty elements.
 pub(super) fn check_offers(headers: &Headers) -> Result<(), Refusal> {
     let mut seen: Vec<&[u8]> = Vec::new();
     for name in offers(headers) {
@@ -80,9 +83,6 @@ pub(super) fn check_offers(headers: &Headers) -> Result<(), Refusal> {
             return Err(Refusal::bad_request("Sec-WebSocket-Protocol holds more than 64 names"));
         }
         seen.push(name);
-    }
-    if seen.is_empty() && headers.contains(HEADER) {
-        return Err(Refusal::bad_request("Sec-WebSocket-Protocol is empty: leave it out instead"));
     }
     Ok(())
 }
