@@ -9,6 +9,9 @@ use trunkline_hub::{
 
 use crate::broker::Broker;
 
+/// The namespace in which clients recover the newest publication alone.
+pub(crate) const CACHE: &str = "cache";
+
 /// A rule that was broken.
 pub(crate) type Broken = String;
 
@@ -110,7 +113,8 @@ impl Client {
                     }
                     (PushBody::Unsubscribe(_), Some(channel)) => self.left(channel),
                     (PushBody::Subscribe(subscribed), Some(channel)) => {
-                        self.read_subscribed(channel, subscribed, None, broker)?;
+                        // The server chose from where.
+                        self.read_subscribed(channel, subscribed, subscribed.position, broker)?;
                     }
                     _ => {}
                 }
@@ -160,17 +164,49 @@ impl Client {
         if subscribed.positioned != subscribed.position.is_some() {
             return Err(format!("positioned on {channel}, and not told where"));
         }
+        if channel.namespace() == Some(CACHE) {
+            return self.read_newest(channel, subscribed, broker);
+        }
         if subscribed.recovered && subscribed.position != since {
             return Err(format!("recovered {channel} from {:?}", subscribed.position));
         }
-        let here =
-            Here { at: subscribed.position, recoverable: subscribed.recoverable, last: None };
-        self.positions.remove(channel);
-        self.subscriptions.insert(channel.clone(), here);
+        self.enter(channel, subscribed, subscribed.position);
         for publication in &subscribed.publications {
             self.read_publication(channel, publication, broker)?;
         }
         Ok(())
+    }
+
+    /// With the newest publication, unless it has that already.
+    fn read_newest(
+        &mut self,
+        channel: &ChannelName,
+        subscribed: &Subscribed,
+        broker: &Broker,
+    ) -> Result<(), Broken> {
+        let top = subscribed.position;
+        let had = self.positions.get(channel).copied();
+        match (&*subscribed.publications, top) {
+            ([], _) if !subscribed.recovered || had == top => self.enter(channel, subscribed, top),
+            ([newest], Some(top)) if subscribed.recovered && newest.offset == top.offset => {
+                let before = StreamPosition { offset: top.offset - 1, ..top };
+                self.enter(channel, subscribed, Some(before));
+                self.read_publication(channel, newest, broker)?;
+            }
+            _ => return Err(format!("{channel} begins with {subscribed:?}")),
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        channel: &ChannelName,
+        subscribed: &Subscribed,
+        at: Option<StreamPosition>,
+    ) {
+        let here = Here { at, recoverable: subscribed.recoverable, last: None };
+        self.positions.remove(channel);
+        self.subscriptions.insert(channel.clone(), here);
     }
 
     /// One order for all, nothing twice, and no gap for who is positioned.

@@ -8,20 +8,20 @@ use trunkline_hub::broker::{Answer, Delivery};
 use trunkline_hub::limits::{Limits, Rate};
 use trunkline_hub::{
     Allowed, ChannelName, ChannelOptions, Command, Connect, Disconnect, Entropy, Gauges, History,
-    HistoryFilter, HistoryOptions, Hub, Namespaces, Now, Overflow, Selector, ServerSubscription,
-    SessionId, Settings, Subscribe, SubscribeRights,
+    HistoryFilter, HistoryOptions, Hub, Namespaces, Now, Overflow, RecoveryMode, Selector,
+    ServerSubscription, SessionId, Settings, Subscribe, SubscribeRights,
 };
 
 use crate::broker::Broker;
-use crate::client::{Broken, Client, Subject};
+use crate::client::{Broken, CACHE, Client, Subject};
 use crate::link::{Arrival, Link};
 use crate::random::Random;
 
 const HUBS: usize = 3;
 const CLIENTS: usize = 8;
 /// What clients subscribe to by themselves: with history and recovery, with both if they ask, with
-/// nothing, and with the newest alone.
-const CHANNELS: [&str; 5] = ["news", "chat", "asked:a", "plain:a", "latest:a"];
+/// recovery of the newest, with nothing, and with nothing but the newest.
+const CHANNELS: [&str; 6] = ["news", "chat", "asked:a", "cache:a", "plain:a", "latest:a"];
 /// What they are subscribed to: with the connection, and later.
 const OWN: &str = "own";
 const PUSHED: &str = "pushed";
@@ -168,9 +168,14 @@ fn namespaces() -> Namespaces {
         allow_positioning: true,
         ..recovering.clone()
     };
+    let cache = ChannelOptions { recovery_mode: RecoveryMode::Cache, ..recovering.clone() };
     let every = Duration::from_millis(300);
     let latest = ChannelOptions { overflow: Overflow::LatestOnly { every }, ..plain.clone() };
-    Namespaces::new(recovering).with("asked", asked).with("plain", plain).with("latest", latest)
+    Namespaces::new(recovering)
+        .with("asked", asked)
+        .with(CACHE, cache)
+        .with("plain", plain)
+        .with("latest", latest)
 }
 
 impl<'a> World<'a> {
@@ -253,8 +258,8 @@ impl<'a> World<'a> {
                 self.hubs[hub].close(session);
                 self.clients[client].forget();
             }
-            (83..90, _) => self.server(client, &name),
-            (90..95, _) if self.random.below(5) < self.failures => self.fail(),
+            (83..91, _) => self.server(client, &name),
+            (91..95, _) if self.random.below(4) < self.failures => self.fail(),
             (95..97, _) => {
                 let hours = i64::try_from(self.random.below(5)).expect("small") - 2;
                 self.step_ms = hours * 3_600_000;
@@ -344,6 +349,7 @@ impl<'a> World<'a> {
         let selector = Selector { user, ..Selector::default() };
         let now = self.now();
         let what = self.random.below(8);
+        let recover = self.clients[client].positions.get(&channel(PUSHED)).copied();
         self.note(format_args!("server does {what} to client {client}, {name}"));
         let hub = &mut self.hubs[hub];
         match what {
@@ -354,11 +360,15 @@ impl<'a> World<'a> {
             2 => hub.unsubscribe_by_server(&selector, None),
             3 => hub.unsubscribe_by_server(&selector, Some(&channel(PUSHED))),
             _ => {
+                // Off and on again, while the broker has not answered to the first.
+                if what == 4 {
+                    hub.unsubscribe_by_server(&selector, Some(&channel(PUSHED)));
+                }
                 let own = ServerSubscription {
                     channel: channel(PUSHED),
                     rights: SubscribeRights::default(),
                 };
-                hub.subscribe_by_server(now, &selector, &own, None).expect("it has options");
+                hub.subscribe_by_server(now, &selector, &own, recover).expect("it has options");
             }
         }
     }
