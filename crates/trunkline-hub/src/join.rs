@@ -304,12 +304,15 @@ impl<E: Default> Hub<E> {
                 return Err(CommandError::UnrecoverablePosition);
             }
         }
+        // Those of another epoch count in another stream.
+        let of_stream = held_back.iter().filter(|(_, epoch)| *epoch == top.epoch);
+        let offset = of_stream.map(|(it, _)| it.offset).fold(top.offset, u64::max);
         let rest = if flags.positioned {
             what_follows(top, held_back)?
         } else {
             held_back.into_iter().map(|(publication, _)| publication).collect()
         };
-        self.advance_channel(channel, session, top, &rest)?;
+        self.advance_channel(channel, session, StreamPosition { offset, ..top })?;
         Ok((subscribed, rest))
     }
 
@@ -319,11 +322,10 @@ impl<E: Default> Hub<E> {
         &mut self,
         id: ChannelId,
         session: SessionId,
-        top: StreamPosition,
-        rest: &Rest,
+        told: StreamPosition,
     ) -> Result<(), CommandError> {
-        let is_stale = |at: StreamPosition| at.epoch != top.epoch;
-        if !top.epoch.is_none()
+        let is_stale = |at: StreamPosition| at.epoch != told.epoch;
+        if !told.epoch.is_none()
             && self.channels.get(id).is_some_and(|it| it.position.is_some_and(is_stale))
         {
             // The stream has begun anew, and those who are live have not been told.
@@ -331,11 +333,11 @@ impl<E: Default> Hub<E> {
         }
         let may_advance = !self.someone_was_told(id);
         let Some(channel) = self.channels.get_mut(id) else { return Ok(()) };
-        let offset = rest.last().map_or(top.offset, |it| it.offset.max(top.offset));
-        if !top.epoch.is_none()
+        let offset = told.offset;
+        if !told.epoch.is_none()
             && channel.position.is_none_or(|at| may_advance && at.offset < offset)
         {
-            channel.position = Some(StreamPosition { offset, epoch: top.epoch });
+            channel.position = Some(told);
         }
         let at = channel.position.map_or(0, |it| it.offset);
         let Some(it) = self.sessions.get_mut(session) else { return Ok(()) };

@@ -267,3 +267,25 @@ fn an_answer_for_a_subscription_that_has_ended_is_not_for_the_next_one() {
     assert_eq!(world.said(anna), ["3: subscribed at 1 unrecovered"]);
     assert_eq!(world.said(other), ["news: 1 x"]);
 }
+
+#[test]
+fn offsets_of_an_epoch_that_is_gone_count_for_nothing() {
+    let options = trunkline_hub::ChannelOptions {
+        force_recovery: false,
+        allow_positioning: true,
+        ..open_options()
+    };
+    let mut world = World::new(settings(options));
+    let (anna, bert) = (world.connected("anna"), world.connected("bert"));
+    let (gone, epoch) = (Epoch::parse("gone").unwrap(), Epoch::parse("new").unwrap());
+    world.broker_is_late = true;
+    world.subscribe(anna, 2, "news");
+    let attach = world.late_attach();
+    world.deliver("news", 31, gone);
+    world.answer_with_top(&attach, 2, epoch);
+    let subscribe = Subscribe { positioned: true, ..Subscribe::new(channel("news")) };
+    world.command(bert, 2, Command::Subscribe(subscribe));
+    world.deliver("news", 3, epoch);
+    assert_eq!(world.said(bert), ["2: subscribed at 2", "news: 3 x"]);
+    assert_eq!(world.said(anna), ["2: subscribed nowhere", "news: 31 x", "news: 3 x"]);
+}
