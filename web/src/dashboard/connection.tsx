@@ -24,17 +24,12 @@ export function Connection({ api, client }: { api: Api; client: string }): JSX.E
   const facts: [string, string][] = value
     ? [
         ["User", value.user || "anonymous"],
-        ["Client", client],
-        ["Software", [value.name, value.version].filter(Boolean).join(" ") || "–"],
-        ["Transport", [value.transport, value.protocol].filter(Boolean).join(", ") || "–"],
-        ["Connected for", value.connected_at ? duration((now - value.connected_at) / 1000) : "–"],
+        ["Software", [value.name, value.version].filter(Boolean).join(" ")],
+        ["Transport", [value.transport, value.protocol].filter(Boolean).join(", ")],
+        ["Connected for", value.connected_at ? duration((now - value.connected_at) / 1000) : ""],
         ["Waiting to be written", bytes(value.outbox_bytes ?? 0)],
-        ...(value.bytes_in === undefined
-          ? []
-          : [["Received from it", bytes(value.bytes_in)] as [string, string]]),
-        ...(value.bytes_out === undefined
-          ? []
-          : [["Sent to it", bytes(value.bytes_out)] as [string, string]]),
+        ["Received from it", value.bytes_in === undefined ? "" : bytes(value.bytes_in)],
+        ["Sent to it", value.bytes_out === undefined ? "" : bytes(value.bytes_out)],
       ]
     : [];
   return (
@@ -51,12 +46,14 @@ export function Connection({ api, client }: { api: Api; client: string }): JSX.E
       </div>
       <Trouble error={error} />
       <dl class="facts card">
-        {facts.map(([name, text]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
+        {facts
+          .filter(([, text]) => text !== "")
+          .map(([name, text]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{text}</dd>
+            </div>
+          ))}
       </dl>
       <h2>Channels</h2>
       <div class="rows card">
