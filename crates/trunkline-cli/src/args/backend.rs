@@ -55,7 +55,11 @@ pub(crate) struct Publish {
 }
 
 /// Show who is subscribed to a channel
+///
+/// A line of JSON for each connection. The channel's namespace has to keep presence.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:
+  trunkline presence chat:lobby --api-key $KEY")]
 pub(crate) struct Presence {
     /// The channel
     pub(crate) channel: String,
@@ -65,7 +69,12 @@ pub(crate) struct Presence {
 }
 
 /// Show what was published into a channel
+///
+/// A line of JSON for each publication. The channel's namespace has to keep history.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:
+  trunkline history news --api-key $KEY
+  trunkline history news --limit 1 --reverse")]
 pub(crate) struct History {
     /// The channel
     pub(crate) channel: String,
@@ -83,6 +92,8 @@ pub(crate) struct History {
 }
 
 /// Print what is published into a channel, a line each
+///
+/// It speaks the client protocol, as SDKs do. It ends with Ctrl-C, or after --count publications.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:
   trunkline subscribe news --secret $SECRET

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 /// Check a configuration, or show what can be configured
+///
+/// Settings come from a file, then from variables TRUNKLINE_*, then from flags of `trunkline serve`.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:
+  trunkline config check trunkline.toml
+  trunkline config defaults")]
 pub(crate) struct Config {
     #[command(subcommand)]
     pub(crate) command: ConfigCommand,
@@ -11,7 +16,7 @@ pub(crate) struct Config {
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum ConfigCommand {
-    /// Say what is wrong with a configuration, all at once, and what comes of it
+    /// Say what is wrong with a configuration, all at once
     Check {
         /// The file, in TOML, YAML or JSON; without one, the environment alone
         file: Option<PathBuf>,

@@ -41,7 +41,9 @@ Examples:
   trunkline serve
   trunkline serve --demo
   trunkline serve --config trunkline.toml --data /var/lib/trunkline
-  trunkline serve --listen 0.0.0.0:8000 --set http_api.key=$API_KEY --set client.token.hmac_secret_key=$SECRET
+  trunkline serve --listen 0.0.0.0:8000 --config trunkline.toml
+  trunkline serve --set http_api.key=$API_KEY
 
-It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace. SIGHUP reads the file again.
+It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace.
+SIGHUP reads the file again.
 --demo keeps its data and secrets in ./trunkline-data.";
