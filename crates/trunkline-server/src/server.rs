@@ -82,6 +82,11 @@ impl Server {
         self.address
     }
 
+    /// Whether clients have to come by TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.reception.tls().is_some()
+    }
+
     /// The way to its shards.
     pub fn node(&self) -> &Node {
         &self.node

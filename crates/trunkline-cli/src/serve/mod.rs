@@ -100,11 +100,12 @@ fn sources(args: &Serve) -> Sources {
 /// What to know of a server that has just started.
 fn welcome(server: &Server, args: &Serve, shown: &str) -> String {
     let address = server.local_addr();
-    let mut text = format!("listening on  http://{address}\n");
-    text += &format!("WebSocket     ws://{address}/connection/websocket\n");
-    text += &format!("dashboard     http://{address}/dashboard/\n");
+    let s = if server.speaks_tls() { "s" } else { "" };
+    let mut text = format!("listening on  http{s}://{address}\n");
+    text += &format!("WebSocket     ws{s}://{address}/connection/websocket\n");
+    text += &format!("dashboard     http{s}://{address}/dashboard/\n");
     if args.demo {
-        text += &format!("demos         http://{address}/\n");
+        text += &format!("demos         http{s}://{address}/\n");
     }
     text + shown
 }

@@ -19,7 +19,7 @@ impl ApiError {
     pub(in crate::routes) const INTERNAL: Self = Self::of(CommandError::Internal);
     pub(super) const NO_METHOD: Self = Self {
         code: 404,
-        message: Cow::Borrowed("no such method; /api/openapi.json lists them"),
+        message: Cow::Borrowed("no such method; docs/server/openapi.yaml lists them"),
         is_request: true,
     };
 
