@@ -610,6 +610,11 @@ impl<'a> World<'a> {
                 client.forget();
             }
         }
+        // Presence is removed at once, and does not have to run out.
+        self.pass(1_000)?;
+        for name in CHANNELS.into_iter().chain([OWN, PUSHED]) {
+            self.check_presence(&channel(name))?;
+        }
         self.pass(60_000)?;
         for hub in &mut self.hubs {
             if hub.gauges() != Gauges::default() {
