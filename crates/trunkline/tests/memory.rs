@@ -106,6 +106,37 @@ fn sec_fr_09_promise_of_a_large_frame_costs_little() {
     }
 }
 
+/// Some peers send whatever they have in frames of a hundred bytes. What has come is moved when the
+/// message has doubled, not for each of them: else 4 MiB in frames of 100 bytes move 80 GiB.
+#[test]
+fn message_in_many_short_frames_is_moved_a_few_times() {
+    const FRAME_BYTES: usize = 100;
+    const FRAMES: usize = (4 << 20) / FRAME_BYTES;
+    let runtime = runtime();
+    for first in [TEXT, BINARY] {
+        let cost = cost(&runtime, async {
+            let (mut server, control, _raw) = server(8 << 20).await;
+            let mut bytes = Vec::new();
+            for index in 0..FRAMES {
+                let first = if index == 0 { first & 0x0f } else { 0 };
+                let fin = if index + 1 == FRAMES { 0x80 } else { 0 };
+                bytes.extend(frame(Role::Client, first | fin, &[b'x'; FRAME_BYTES]));
+            }
+            // Reads end within a frame, and bring what follows it.
+            let (rest, last) = bytes.split_at(bytes.len() - 1);
+            for piece in rest.chunks(257) {
+                control.push(piece);
+                assert!(poll_up_to(1, server.recv()).is_none());
+            }
+            control.push(last);
+            let message = server.recv().await.unwrap().unwrap();
+            assert_eq!(message.len(), FRAMES * FRAME_BYTES);
+        });
+        let total = usize::try_from(cost.bytes_total).unwrap();
+        assert!(total < 16 * FRAMES * FRAME_BYTES, "{total} bytes for {first:#x}");
+    }
+}
+
 /// SEC-FG-03: a message without an end is refused at the limit, and takes at most twice as much.
 #[test]
 fn sec_fg_03_message_without_an_end_takes_twice_the_limit_at_most() {

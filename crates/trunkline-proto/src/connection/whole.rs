@@ -222,7 +222,10 @@ impl Connection {
     ) -> Option<Filled<R>> {
         let mut frame = self.frame?;
         let message = self.assembler.as_mut().filter(|it| !it.is_compressed())?;
-        if frame.remaining.max(message.len() as u64) < FILL_FROM {
+        // The rest of a large message, however small, is read to where the message lies. Where more
+        // fragments follow, a short one is not: reads of many at once spare a system call for each.
+        let is_rest = frame.fin && message.len() as u64 >= FILL_FROM;
+        if frame.remaining < FILL_FROM && !is_rest {
             return None;
         }
         // A message that was to be streamed, and is not any more, has not been measured by its header.
@@ -233,7 +236,9 @@ impl Connection {
         let payload = message.binary_with_room(frame.remaining, frame.fin)?;
         let before = payload.len();
         let expected = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
-        let room = (payload.capacity() - before).min(FILL_MAX).min(expected.saturating_add(BEHIND));
+        // What comes behind takes the room behind it along, which only a message that ends can spare.
+        let wanted = expected.saturating_add(if frame.fin { BEHIND } else { 0 });
+        let room = (payload.capacity() - before).min(FILL_MAX).min(wanted);
         let result = fill(&mut (&mut *payload).limit(room));
         let behind = match before.saturating_add(expected) {
             end if end < payload.len() => payload.split_off(end),
