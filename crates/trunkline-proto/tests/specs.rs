@@ -1,5 +1,6 @@
 //! The lists of rules in `specs/` name files and tests that exist, and no rule is without a test.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,8 @@ fn all_source() -> String {
         collect(&path.join("src"), &mut source);
         collect(&path.join("tests"), &mut source);
     }
+    collect(&root().join("conformance/src"), &mut source);
+    collect(&root().join("conformance/tests"), &mut source);
     source
 }
 
@@ -112,4 +115,72 @@ fn no_section_of_rfc_6455_is_left_out() {
         let row = format!("\n| {section} ");
         assert!(list.contains(&row), "§{section} has no row");
     }
+}
+
+/// A row of `id | input | outcome | test` in `specs/security.md`.
+struct Attack {
+    id: String,
+    /// Names in backticks: tests. What stands around them is for people.
+    tests: Vec<String>,
+    /// What the row says instead of, or beside, its tests.
+    words: String,
+}
+
+fn attacks() -> Vec<Attack> {
+    let list = fs::read_to_string(root().join("specs/security.md")).unwrap();
+    let rows = list.lines().filter(|line| line.starts_with("| SEC-"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [id, input, outcome, test] = cells[..] else { panic!("a row has four cells: {row}") };
+        assert!(!input.is_empty() && !outcome.is_empty(), "{row}");
+        let tests = test.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        Attack { id: id.into(), tests, words: test.into() }
+    })
+    .collect()
+}
+
+/// The row that the name of a test begins with: `sec_hs_01_…` is one of SEC-HS-01.
+fn row_of(test: &str) -> Option<String> {
+    let mut parts = test.strip_prefix("sec_")?.split('_');
+    let (class, number) = (parts.next()?, parts.next()?);
+    Some(format!("SEC-{}-{number}", class.to_uppercase()))
+}
+
+#[test]
+fn every_attack_has_tests_that_exist_or_says_why_not() {
+    let (source, mut seen, mut wrong) = (all_source(), BTreeSet::new(), Vec::new());
+    for Attack { id, tests, words } in attacks() {
+        if !seen.insert(id.clone()) {
+            wrong.push(format!("{id} has two rows"));
+        }
+        let says_why = ["waits for ", "nothing to test"].iter().any(|it| words.starts_with(it));
+        if tests.is_empty() && !says_why {
+            wrong.push(format!("{id} has no test, and does not say why"));
+        }
+        for test in tests {
+            if !source.contains(&format!("fn {test}()")) {
+                wrong.push(format!("{id}: there is no test `{test}`"));
+            }
+        }
+    }
+    assert!(seen.len() > 100, "the table is there");
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_of_an_attack_stands_in_its_row() {
+    let rows = attacks();
+    let source = all_source();
+    // Not the ones that this file has in strings.
+    let after_fn = source.split("fn sec_").skip(1).filter_map(|it| it.split_once("()"));
+    let names: BTreeSet<_> = after_fn.map(|(name, _)| format!("sec_{name}")).collect();
+    let names =
+        names.iter().filter(|it| it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    let wrong: Vec<_> = names
+        .filter(|name| {
+            let id = row_of(name);
+            !rows.iter().any(|row| Some(&row.id) == id.as_ref() && row.tests.contains(name))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "not in specs/security.md, in the row of their name: {wrong:?}");
 }
