@@ -59,7 +59,7 @@ impl Door {
         &self.reception
     }
 
-    /// Serves one socket until it is gone.
+    /// Serves one socket. A WebSocket lives on in a task of its own, which is not as large as this one.
     pub(crate) async fn serve(
         self: Arc<Self>,
         shard: Rc<Shard>,
@@ -67,13 +67,10 @@ impl Door {
         from: SocketAddr,
         seat: Seat,
     ) {
-        // On the heap, so that the task of a connection is not as large as its beginning was.
-        let Ok(Some(entered)) = Box::pin(self.enter(&shard, tcp, from)).await else { return };
-        let (ws, encoding) = entered;
-        let reception = Arc::clone(&self.reception);
-        drop(self);
-        peer::run(shard, reception, ws, encoding).await;
-        drop(seat);
+        if let Ok(Some((ws, encoding))) = self.enter(&shard, tcp, from).await {
+            let reception = Arc::clone(&self.reception);
+            tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, Some(seat)));
+        }
     }
 
     async fn enter(
@@ -164,7 +161,8 @@ impl Door {
                 tokio::task::spawn_local(async move {
                     if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
                         let encoding = Encoding::negotiate(ws.subprotocol(), &query);
-                        peer::run(shard, Arc::clone(&self.reception), ws, encoding).await;
+                        let reception = Arc::clone(&self.reception);
+                        tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, None));
                     }
                 });
                 response

@@ -44,17 +44,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             Request::Pong => self.pong(),
             _ if id == 0 => self.pong(),
             Request::Action(action) => self.act(id, action),
-            Request::Connect(request) => self.connect(id, &request).await,
+            Request::Connect(request) => Box::pin(self.connect(id, &request)).await,
             Request::Subscribe(request) => {
-                let command = self.subscribe(*request).await;
+                let command = Box::pin(self.subscribe(*request)).await;
                 self.command(id, command);
             }
             Request::SubRefresh(request) => {
-                let command = self.sub_refresh(request).await;
+                let command = Box::pin(self.sub_refresh(request)).await;
                 self.command(id, command);
             }
             Request::Refresh { token } => {
-                let command = self.refresh(&token).await;
+                let command = Box::pin(self.refresh(&token)).await;
                 self.command(id, command);
             }
             Request::Ping => self.command(id, Err(Refusal::Error(CommandError::NotAvailable))),

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline::{Batch, CloseCode, SendError, WebSocket};
 use trunkline_hub::{Disconnect, Entry, SessionId};
 
+use crate::admission::Seat;
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 use crate::reception::Reception;
 use crate::shard::{Shard, now};
@@ -25,24 +26,31 @@ use crate::user_seats::UserSeat;
 /// Bytes of replies that are gathered into one message.
 const REPLIES_BYTES: usize = 16 << 10;
 
-/// Serves one client until its connection is gone.
-pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves one client until its connection is gone; `seat` counts it among those of its address.
+///
+/// What this returns lives as long as the client stays, so nothing is in it twice.
+pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
     shard: Rc<Shard>,
     reception: Arc<Reception>,
     ws: WebSocket<S>,
     encoding: Encoding,
-) {
+    seat: Option<Seat>,
+) -> impl Future<Output = ()> {
     let session = shard.with(|state| state.hub.open(now()));
-    let mut peer = Peer { shard, reception, ws, encoding, session, held: None, user_seat: None };
-    peer.reception.metrics().accepted();
-    if unless_panicked(peer.serve()).await.is_none() {
-        peer.reception.metrics().panicked();
-        // The peer is told if the connection can still tell it anything.
-        let _ = peer.ws.close(CloseCode::INTERNAL_ERROR, "internal server error").await;
+    reception.metrics().accepted();
+    let held = None;
+    let mut peer = Peer { shard, reception, ws, encoding, session, held, user_seat: None, seat };
+    async move {
+        let panicked = {
+            let mut serving = pin!(peer.serve());
+            poll_fn(|cx| unless_panicked(|| serving.as_mut().poll(cx))).await.is_none()
+        };
+        if panicked {
+            Box::pin(peer.apologise()).await;
+        }
+        peer.shard.with(|state| state.hub.close(peer.session));
+        peer.shard.turn(now(), None);
     }
-    let Peer { shard, session, .. } = peer;
-    shard.with(|state| state.hub.close(session));
-    shard.turn(now(), None);
 }
 
 struct Peer<S> {
@@ -55,6 +63,9 @@ struct Peer<S> {
     held: Option<Entry<Encoded>>,
     /// Counts this connection among those of its user.
     user_seat: Option<UserSeat>,
+    /// Counts it among those of its address, where it is counted here.
+    #[expect(dead_code, reason = "it counts until it is dropped")]
+    seat: Option<Seat>,
 }
 
 /// What a wait ended with.
@@ -74,11 +85,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         loop {
             match poll_fn(|cx| self.poll_step(cx)).await {
                 Step::Messages(batch) => {
-                    self.handle(&batch).await;
+                    // On the heap, for a client that says nothing need not have room for it.
+                    Box::pin(self.handle(&batch)).await;
                     self.shard.give_batch(batch);
                     self.shard.turn(now(), Some(self.session));
                 }
-                Step::End(disconnect) => return self.end(&disconnect).await,
+                Step::End(disconnect) => return Box::pin(self.end(&disconnect)).await,
                 Step::Gone => return,
             }
         }
@@ -157,6 +169,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         })
     }
 
+    /// The peer is told of a mishap of ours, if the connection can still tell it anything.
+    async fn apologise(&mut self) {
+        self.reception.metrics().panicked();
+        let _ = self.ws.close(CloseCode::INTERNAL_ERROR, "internal server error").await;
+    }
+
     fn ending(&self) -> Option<Disconnect> {
         self.shard.with(|state| state.hub.ending(self.session).cloned())
     }
@@ -175,14 +193,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 }
 
-/// `None` if the future panicked: that ends one client, and nobody else.
-async fn unless_panicked<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
+/// `Ready(None)` if `poll` panicked: that ends one client, and nobody else.
+fn unless_panicked<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Option<T>> {
+    let polled = catch_unwind(AssertUnwindSafe(poll));
+    polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
 }
 
 /// Queues the replies that were gathered, as one message. How many bytes that are.
