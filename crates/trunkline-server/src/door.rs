@@ -4,6 +4,7 @@
 //! and keeps nothing of HTTP in memory; everything else goes to hyper with its bytes replayed. A
 //! request for a WebSocket on a connection that hyper keeps alive is judged by the same rules.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -67,7 +68,7 @@ impl Door {
         from: SocketAddr,
         seat: Seat,
     ) {
-        if let Ok(Some((ws, encoding))) = self.enter(&shard, tcp, from).await {
+        if let Ok(Some((ws, encoding, seat))) = self.enter(&shard, tcp, from, seat).await {
             let reception = Arc::clone(&self.reception);
             tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, Some(seat)));
         }
@@ -78,7 +79,8 @@ impl Door {
         shard: &Rc<Shard>,
         tcp: TcpStream,
         from: SocketAddr,
-    ) -> Result<Option<(Socket, Encoding)>, AcceptError> {
+        seat: Seat,
+    ) -> Result<Option<(Socket, Encoding, Seat)>, AcceptError> {
         tcp.set_nodelay(true)?;
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut stream = Transport::from(tcp);
@@ -93,11 +95,14 @@ impl Door {
         };
         match head? {
             Some(head) if !head.asks_for_websocket() => {
-                self.serve_http(shard, Rewind::new(read, stream), from).await;
+                self.serve_http(shard, Rewind::new(read, stream), from, seat).await;
                 Ok(None)
             }
             // What is wrong with a head, the library says better than we could.
-            _ => self.accept(&read, stream).await.map(Some),
+            _ => {
+                let (ws, encoding) = self.accept(&read, stream).await?;
+                Ok(Some((ws, encoding, seat)))
+            }
         }
     }
 
@@ -124,11 +129,14 @@ impl Door {
         shard: &Rc<Shard>,
         stream: Rewind<Transport>,
         from: SocketAddr,
+        seat: Seat,
     ) {
+        // Goes along with the socket if that becomes a WebSocket.
+        let seat = Rc::new(Cell::new(Some(seat)));
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(axum::extract::ConnectInfo(from));
-            let (door, shard) = (Arc::clone(self), Rc::clone(shard));
-            async move { Ok::<_, Infallible>(door.respond(shard, request).await) }
+            let (door, shard, seat) = (Arc::clone(self), Rc::clone(shard), Rc::clone(&seat));
+            async move { Ok::<_, Infallible>(door.respond(shard, request, &seat).await) }
         });
         let served = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -145,6 +153,7 @@ impl Door {
         self: Arc<Self>,
         shard: Rc<Shard>,
         mut request: Request<Incoming>,
+        seat: &Cell<Option<Seat>>,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
             let answered = self.pages.clone().oneshot(request.map(Body::new)).await;
@@ -158,11 +167,12 @@ impl Door {
         match self.reception.acceptor().upgrade(&mut request) {
             Err(rejection) => rejection.into_response(),
             Ok((response, upgrading)) => {
+                let seat = seat.take();
                 tokio::task::spawn_local(async move {
                     if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
                         let encoding = Encoding::negotiate(ws.subprotocol(), &query);
                         let reception = Arc::clone(&self.reception);
-                        tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, None));
+                        tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, seat));
                     }
                 });
                 response

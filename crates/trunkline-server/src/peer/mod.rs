@@ -63,7 +63,7 @@ struct Peer<S> {
     held: Option<Entry<Encoded>>,
     /// Counts this connection among those of its user.
     user_seat: Option<UserSeat>,
-    /// Counts it among those of its address, where it is counted here.
+    /// Counts it among those of its address.
     #[expect(dead_code, reason = "it counts until it is dropped")]
     seat: Option<Seat>,
 }
