@@ -3,6 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-for manifest in Cargo.toml bench/Cargo.toml fuzz/Cargo.toml docs/coming-from/Cargo.toml; do
+for manifest in Cargo.toml bench/Cargo.toml fuzz/Cargo.toml docs/coming-from/Cargo.toml \
+    conformance/interop/tungstenite/Cargo.toml conformance/sdks/rust/Cargo.toml; do
     [ ! -e "$manifest" ] || cargo fmt --manifest-path "$manifest" --all --check -- --color never
 done

@@ -2,7 +2,7 @@
 # conformance/sdks.sh
 #
 # Runs Centrifugo's SDKs, unchanged and as the registries have them, against `trunkline serve`: what an
-# application does with them, in JSON and in Protobuf. Needs Rust, Node 20 and Python 3.11; under a
+# application does with them, in JSON and in Protobuf. Needs Rust, Node 20 and Python 3.11; about a
 # minute on two cores, once it is built. TRUNKLINE names a command to use instead of one that is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,12 +11,18 @@ export SDKS_HOME=${SDKS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/trunkline/sdks}
 export SERVER_CONFIG=$HERE/server.toml PYTHONDONTWRITEBYTECODE=1
 
 "$HERE/install.sh"
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 if [ -z "${TRUNKLINE:-}" ]; then
     cargo build --locked -p trunkline-cli
-    TRUNKLINE=${CARGO_TARGET_DIR:-$PWD/target}/debug/trunkline
+    TRUNKLINE=$CARGO_TARGET_DIR/debug/trunkline
 fi
 TRUNKLINE=$(realpath "$TRUNKLINE")
 export TRUNKLINE
+
+# Built before the clock of its suite runs.
+RUST=(--locked --manifest-path "$HERE/rust/Cargo.toml" --test tokio_centrifuge)
+export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/sdks-rust
+cargo test --no-run "${RUST[@]}"
 
 LOG=$(mktemp)
 trap 'rm -f "$LOG"' EXIT
@@ -33,4 +39,7 @@ awk '/^# pass /{ passed = $3 } /^# (fail|cancelled) /{ failed += $3 } END { prin
 
 echo '-- centrifuge-python, from PyPI'
 timeout -k 10 300 "$SDKS_HOME/python/bin/python" "$HERE/python/test_centrifuge.py" || status=1
+
+echo '-- tokio-centrifuge, from crates.io'
+timeout -k 10 300 cargo test "${RUST[@]}" || status=1
 exit "$status"

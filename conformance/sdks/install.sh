@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh: fetches the peers that come from npm and PyPI, each as pinned in its lock file, into
+# install.sh: fetches the SDKs that come from npm and PyPI, each as pinned in its lock file, into
 # SDKS_HOME (by default ~/.cache/trunkline/sdks). Does nothing where they are there already.
-# Peers in Go and Rust are built by interop.sh; Chromium and the proxies are Debian's.
+# The SDK for Rust is built by sdks.sh.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 DEST=${SDKS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/trunkline/sdks}
@@ -17,7 +17,7 @@ if ! have node "$HERE/node/package-lock.json"; then
     rm -rf "$DEST/node"
     mkdir "$DEST/node"
     cp "$HERE"/node/package{,-lock}.json "$DEST/node"
-    # No package's scripts run; playwright-core would not download a browser even if they did.
+    # No package's scripts run.
     (cd "$DEST/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
     cp "$HERE/node/package-lock.json" "$DEST/node.lock"
 fi
