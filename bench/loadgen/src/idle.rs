@@ -3,29 +3,11 @@
 use crate::{Opts, frames::Cycle, frames::Reader, proc, shake, sys};
 use std::time::Duration;
 
-fn kernel_tcp_mem() -> u64 {
-    // Pages of socket buffer memory in use, system-wide.
-    std::fs::read_to_string("/proc/net/sockstat")
-        .ok()
-        .and_then(|s| {
-            let l = s.lines().find(|l| l.starts_with("TCP:"))?.to_string();
-            let mut w = l.split_whitespace();
-            while let Some(k) = w.next() {
-                if k == "mem" {
-                    return w.next()?.parse::<u64>().ok();
-                }
-            }
-            None
-        })
-        .unwrap_or(0)
-        * 4096
-}
-
 pub fn run(o: &Opts) {
     let pid = o.server_pid.unwrap_or_else(|| crate::die("idle needs --server-pid"));
     let req = shake::request(o);
     let (rss0, pss0) = proc::mem(pid);
-    let k0 = kernel_tcp_mem();
+    let k0 = proc::tcp_mem();
     let t0 = sys::now_ns();
     let mut fds = Vec::with_capacity(o.conns);
     for i in 0..o.conns {
@@ -37,7 +19,7 @@ pub fn run(o: &Opts) {
     let open_s = (sys::now_ns() - t0) as f64 / 1e9;
     std::thread::sleep(Duration::from_secs_f64(o.hold));
     let (rss1, pss1) = proc::mem(pid);
-    let k1 = kernel_tcp_mem();
+    let k1 = proc::tcp_mem();
     let n = fds.len().max(1) as f64;
 
     // Then let every connection carry some messages, and look again.

@@ -2,11 +2,13 @@
 //! Prints one JSON object per run.
 
 mod echo;
+mod fanout;
 mod frames;
 mod idle;
 mod proc;
 mod shake;
 mod sys;
+mod template;
 
 use std::net::SocketAddrV4;
 
@@ -42,14 +44,21 @@ pub struct Opts {
     /// idle: seconds to wait before the last memory reading.
     pub hold: f64,
     pub label: String,
+    pub fan: fanout::Dialect,
 }
 
 const HELP: &str = "loadgen MODE --addr IP:PORT [options]
-MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect
+MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect | fanout
   --conns N --size BYTES --window W --secs S --warmup S --threads N
   --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)
   --deflate [--no-context]        --verify (check every echoed byte)
-  --server-pid PID  --sources N   --touch N  --hold S  --label TEXT  --path P";
+  --server-pid PID  --sources N   --touch N  --hold S  --label TEXT  --path P
+fanout: --conns subscribers over --channels K named --channel C0..; one publisher sends --size bytes
+  --rate PER_SECOND, or 0 = --window W publications outstanding; --secs 0 = none, only the memory of sessions
+  --hello TEXT (repeatable; b:TEXT is binary; {ch}, {token}, \\n, \\xHH)   --ready TEXT (in a reply, before the start)
+  --publish TEMPLATE ({id} {ch} {len} {data})   --pub-hello TEXT   --pub-ready TEXT   --pub-path P
+  --ping TEXT --pong TEXT   --protocol SUBPROTOCOL   --http PATH ({ch})   --http-header 'K: V'
+  --tokens FILE (one a line)   --raw (lines instead of upgrade and client frames)";
 
 fn parse() -> Opts {
     let mut a = std::env::args().skip(1);
@@ -73,6 +82,7 @@ fn parse() -> Opts {
         touch: 0,
         hold: 1.0,
         label: String::new(),
+        fan: fanout::Dialect::default(),
     };
     while let Some(k) = a.next() {
         let mut v = || a.next().unwrap_or_else(|| die(HELP));
@@ -103,6 +113,7 @@ fn parse() -> Opts {
             "--touch" => o.touch = v().parse().unwrap(),
             "--hold" => o.hold = v().parse().unwrap(),
             "--label" => o.label = v(),
+            _ if o.fan.flag(&k, &mut v) => {}
             _ => die(HELP),
         }
     }
@@ -120,6 +131,7 @@ fn main() {
         "echo" => echo::run(&o),
         "idle" => idle::run(&o),
         "connect" => shake::run(&o),
+        "fanout" => fanout::run(&o),
         _ => die(HELP),
     }
 }

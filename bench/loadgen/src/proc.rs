@@ -14,6 +14,20 @@ pub struct Cpu {
     pub ctx_invol: u64,
 }
 
+impl Cpu {
+    /// What has been added since `before`. A thread that ended in between takes its time with it.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            run_ns: self.run_ns.saturating_sub(before.run_ns),
+            wait_ns: self.wait_ns.saturating_sub(before.wait_ns),
+            user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
+            sys_ticks: self.sys_ticks.saturating_sub(before.sys_ticks),
+            ctx_vol: self.ctx_vol.saturating_sub(before.ctx_vol),
+            ctx_invol: self.ctx_invol.saturating_sub(before.ctx_invol),
+        }
+    }
+}
+
 pub fn cpu(pid: u32) -> Cpu {
     let mut c = Cpu::default();
     if let Ok(dir) = fs::read_dir(format!("/proc/{pid}/task")) {
@@ -64,4 +78,22 @@ pub fn mem(pid: u32) -> (u64, u64) {
         }
     }
     (rss, pss)
+}
+
+/// Bytes of socket buffers that the kernel has in use, system-wide.
+pub fn tcp_mem() -> u64 {
+    fs::read_to_string("/proc/net/sockstat")
+        .ok()
+        .and_then(|s| {
+            let l = s.lines().find(|l| l.starts_with("TCP:"))?.to_string();
+            let mut w = l.split_whitespace();
+            while let Some(k) = w.next() {
+                if k == "mem" {
+                    return w.next()?.parse::<u64>().ok();
+                }
+            }
+            None
+        })
+        .unwrap_or(0)
+        * 4096
 }

@@ -125,6 +125,33 @@ pub fn now_ns() -> u64 {
     ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64
 }
 
+pub fn events(n: usize) -> Vec<libc::epoll_event> {
+    vec![libc::epoll_event { events: 0, u64: 0 }; n]
+}
+
+/// A timer that becomes readable.
+pub fn timer() -> RawFd {
+    // SAFETY: takes numbers only.
+    unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK) }
+}
+
+pub fn set_timer(fd: RawFd, at_ns: u64) {
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let at = libc::timespec {
+        tv_sec: (at_ns / 1_000_000_000) as i64,
+        tv_nsec: (at_ns % 1_000_000_000) as i64,
+    };
+    let spec = libc::itimerspec { it_interval: zero, it_value: at };
+    // SAFETY: `spec` is live for the call; a null pointer means that the old value is not asked for.
+    unsafe { libc::timerfd_settime(fd, libc::TFD_TIMER_ABSTIME, &spec, std::ptr::null_mut()) };
+}
+
+pub fn drain_timer(fd: RawFd) {
+    let mut times = [0u8; 8];
+    // SAFETY: `times` has the 8 bytes that are asked for.
+    unsafe { libc::read(fd, times.as_mut_ptr() as *mut _, times.len()) };
+}
+
 /// A kernel counter on one thread, through perf_event_open.
 pub struct Counter(RawFd);
 
