@@ -1,0 +1,118 @@
+"""Who is measured: how each server is started, and how it is spoken to."""
+import os
+import shutil
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# One target directory for both workspaces, if CARGO_TARGET_DIR says so; run.sh makes it absolute.
+TARGET = os.environ.get("CARGO_TARGET_DIR")
+BENCH_BIN = os.path.join(TARGET or os.path.join(HERE, "target"), "release")
+OUR_BIN = os.path.join(TARGET or os.path.join(HERE, "..", "target"), "release")
+# Where run.sh puts what npm and Go bring.
+OTHERS = os.path.join(TARGET or os.path.join(HERE, "target"), "others")
+
+# What signs the tokens of sessions that have a user.
+TOKEN_SECRET = "a-secret-of-the-benchmark-and-of-nothing-else"
+
+
+def peer(name, *flags):
+    return {"cmd": [os.path.join(BENCH_BIN, name), "--addr", "{addr}", *flags], "raw": name.startswith("raw-")}
+
+
+def echo(*flags):
+    # The bound is that of the largest workload; whatever else there is stays as shipped.
+    return {"cmd": [os.path.join(OUR_BIN, "trunkline"), "echo", "--listen", "{addr}", "--max-message", "1048576", *flags]}
+
+
+# "S channel" subscribes, "P channel data" publishes.
+LINES = ["--hello", "S {ch}", "--ready", "ok", "--publish", "P {ch} {data}"]
+
+
+def centrifuge(connect="{}"):
+    """The client protocol that Trunkline and Centrifugo share, in JSON."""
+    return ["--path", "/connection/websocket",
+            "--hello", '{"id":1,"connect":%s}\\n{"id":2,"subscribe":{"channel":"{ch}"}}' % connect, "--ready", '"id":2,"subscribe"',
+            "--pub-hello", '{"id":1,"connect":%s}' % connect, "--pub-ready", '"id":1,"connect"',
+            "--publish", '{"id":{id},"publish":{"channel":"{ch}","data":{data}}}']
+
+
+IDENTIFIED = centrifuge('{"token":"{token}"}')
+
+
+def serve(*settings, fan=centrifuge(), **more):
+    """Our server as shipped, but for what one address and one publisher would run into."""
+    unbound = ["http_api.insecure=true",
+               "client.publish_rate=1000000", "client.publish_burst=1000000",
+               "client.command_rate=1000000", "client.command_burst=1000000",
+               "client.address_connection_limit=100000",
+               "client.address_connection_rate=1000000", "client.address_connection_burst=1000000"]
+    flags = [arg for setting in (*unbound, *settings) for arg in ("--set", setting)]
+    return {"cmd": [os.path.join(OUR_BIN, "trunkline"), "serve", "--listen", "{addr}", *flags], "fan": fan, **more}
+
+
+def centrifugo(*flags, fan=centrifuge(), env=None):
+    """Centrifugo as shipped, memory engine. It has none of the bounds that ours has by default."""
+    path = os.environ.get("CENTRIFUGO") or shutil.which("centrifugo") or os.path.join(OTHERS, "centrifugo")
+    return {"cmd": [path, "--http_server.address", "{host}", "--http_server.port", "{port}", "--log.level", "error",
+                    "--http_api.insecure", *flags],
+            "fan": fan, "env": env or {}, "missing": "set CENTRIFUGO to its binary, or let run.sh build it with Go"}
+
+
+# What both servers are told for sessions that have a user and can be asked about.
+PRESENCE = ["client.token.hmac_secret_key=" + TOKEN_SECRET,
+            "channel.without_namespace.allow_subscribe_for_client=true",
+            "channel.without_namespace.presence=true"]
+
+
+def variables(settings):
+    """Settings as variables of Centrifugo's."""
+    pairs = (setting.split("=", 1) for setting in settings)
+    return {"CENTRIFUGO_" + key.upper().replace(".", "_"): value for key, value in pairs}
+
+
+SERVERS = {
+    # Echoes.
+    "raw-epoll": peer("raw-epoll"),
+    "raw-tokio": peer("raw-tokio"),
+    "tokio-tungstenite": peer("echo-tungstenite"),
+    "tokio-tungstenite-tuned": peer("echo-tungstenite", "--tuned"),
+    "axum": peer("echo-axum"),
+    "fastwebsockets": peer("echo-fastwebsockets"),
+    "tokio-websockets": peer("echo-tokio-websockets"),
+    "yawc": peer("echo-yawc"),
+    "yawc-tuned": peer("echo-yawc", "--tuned"),
+    "sockudo-ws": peer("echo-sockudo"),
+    "web-socket": peer("echo-web-socket"),
+    "soketto": peer("echo-soketto"),
+    "trunkline": echo(),
+    # Echoes that compress.
+    "yawc-deflate": peer("echo-yawc", "--hyper", "--deflate"),
+    "sockudo-ws-deflate": peer("echo-sockudo", "--deflate"),
+    "trunkline-deflate": echo("--compression"),
+    # One publishes, many are subscribed.
+    "raw-fanout": {**peer("raw-fanout"), "fan": LINES},
+    "raw-gather": {**peer("raw-fanout", "--gather"), "fan": LINES},
+    "raw-fanout-uring": {**peer("raw-fanout", "--uring"), "fan": LINES},
+    "ws-topics": {"cmd": [shutil.which("node") or "node", os.path.join(HERE, "peers", "node", "topics.mjs"), "{host}", "{port}"],
+                  "fan": LINES, "env": {"NODE_PATH": os.path.join(OTHERS, "node_modules")},
+                  "missing": "install node and npm; run.sh fetches `ws`"},
+    "trunkline-serve": serve("client.insecure=true"),
+    "centrifugo": centrifugo("--client.insecure"),
+    # With what its documentation names against memory of connections.
+    "centrifugo-tuned": centrifugo("--client.insecure", env=variables(
+        ["websocket.use_write_buffer_pool=true", "websocket.read_buffer_size=512"])),
+    # Each subscriber shows a token of a user of its own, and the channel knows who is there.
+    "trunkline-serve-presence": serve(*PRESENCE, fan=IDENTIFIED),
+    "centrifugo-presence": centrifugo(fan=IDENTIFIED, env=variables(PRESENCE)),
+}
+
+
+def absent(name):
+    """Why a server cannot be started here, or None. What run.sh always builds is never absent."""
+    spec = SERVERS[name]
+    if "missing" not in spec:
+        return None
+    program = spec["cmd"][0]
+    there = os.access(program, os.X_OK) or shutil.which(program)
+    if there and "NODE_PATH" in spec.get("env", {}):
+        there = os.path.isdir(os.path.join(spec["env"]["NODE_PATH"], "ws"))
+    return None if there else spec["missing"]
