@@ -158,7 +158,8 @@ fn every_attack_has_tests_that_exist_or_says_why_not() {
             wrong.push(format!("{id} has no test, and does not say why"));
         }
         for test in tests {
-            if !source.contains(&format!("fn {test}()")) {
+            // One of a broker is handed what to start.
+            if !source.contains(&format!("fn {test}(")) {
                 wrong.push(format!("{id}: there is no test `{test}`"));
             }
         }

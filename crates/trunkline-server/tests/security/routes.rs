@@ -1,0 +1,167 @@
+//! Plain HTTP on the port: what is off is not there, and what is there wants its key.
+
+use crate::support::{Client, Running, api};
+use crate::wire::{Wire, code, frame, upgrade};
+
+/// The whole answer to a request that ends with itself.
+async fn answer(server: &Running, request: &str) -> String {
+    let mut wire = Wire::open(server).await;
+    wire.write(request).await;
+    String::from_utf8_lossy(&wire.rest().await).into_owned()
+}
+
+async fn get(server: &Running, path: &str) -> String {
+    answer(server, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status")
+}
+
+#[tokio::test]
+async fn sec_hb_05_what_is_off_or_unknown_is_not_there() {
+    let server = Running::start(&[
+        ("http_api.disabled", "true"),
+        ("websocket.disabled", "true"),
+        ("health.enabled", "false"),
+    ])
+    .await;
+    let off =
+        ["/metrics", "/health", "/ready", "/api/info", "/api/stats", "/demos/chat/", "/token"];
+    for path in off {
+        assert_eq!(status(&get(&server, path).await), 404, "{path}");
+    }
+    let mut wire = Wire::open(&server).await;
+    wire.write(upgrade("")).await;
+    assert_eq!(wire.refused().await, 404);
+    let odd = [
+        "//",
+        "/.",
+        "/..",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/dashboard/../../etc/passwd",
+        "/dashboard/%2e%2e%2fx",
+        "/dashboard//index.html",
+        "/%00",
+        "/dashboard/%00",
+        "/connection/websocket/",
+        "/connection//websocket",
+        "/CONNECTION/websocket",
+        "/api",
+        "/api/",
+        "/x?y=../..",
+        "/\u{1}",
+        "/\0",
+        "*",
+        "dashboard/",
+    ];
+    for path in odd {
+        let got = status(&get(&server, path).await);
+        assert!([400, 404].contains(&got), "{path:?}: {got}");
+    }
+    assert_eq!(status(&get(&server, "/dashboard/").await), 200, "the server is still there");
+}
+
+/// SEC-HB-27: no page of another site, no rebound name and no form gets anything without the key, which no
+/// browser sends by itself.
+#[tokio::test]
+async fn sec_hb_27_the_api_and_the_dashboard_are_closed_without_a_key() {
+    let server = Running::start(&[("http_api.key", "the-key-of-this-test")]).await;
+    let requests = [
+        "POST /api/info HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n",
+        "POST /api/info HTTP/1.1\r\nHost: rebound.example\r\nOrigin: http://rebound.example\r\nContent-Length: 2\r\n",
+        "POST /api/publish HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\nCookie: key=the-key-of-this-test\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2\r\n",
+        "POST /api/info?api_key=the-key-of-this-test HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n",
+        "POST /api/info HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer the-key-of-this-test\r\nContent-Length: 2\r\n",
+        "POST /api/info HTTP/1.1\r\nHost: a\r\nX-API-Key: the-key-of-this-tes\r\nContent-Length: 2\r\n",
+        "POST /api/info HTTP/1.1\r\nHost: a\r\nX-API-Key:\r\nContent-Length: 2\r\n",
+        "POST /api/no_such_method HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n",
+        "GET /api/stats HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n",
+    ];
+    for request in requests {
+        let answer = answer(&server, &format!("{request}Connection: close\r\n\r\n{{}}")).await;
+        assert_eq!(status(&answer), 401, "{request}");
+        assert!(!answer.to_ascii_lowercase().contains("access-control-"), "{answer}");
+    }
+    // No page may ask what it would need to ask before it may send the header.
+    let preflight = "OPTIONS /api/info HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\n\
+        Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-api-key\r\nConnection: close\r\n\r\n";
+    let answer = answer(&server, preflight).await;
+    assert!(
+        status(&answer) >= 400 && !answer.to_ascii_lowercase().contains("access-control-"),
+        "{answer}"
+    );
+
+    let page = get(&server, "/dashboard/").await;
+    let head = page.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase();
+    for rule in ["default-src 'self'", "frame-ancestors 'none'", "x-content-type-options: nosniff"]
+    {
+        assert!(head.contains(rule), "{rule}: {head}");
+    }
+    assert!(!head.contains("set-cookie") && !page.contains("the-key-of-this-test"));
+    assert_eq!(api(&server, "info", "the-key-of-this-test", "{}").await.0, 200);
+}
+
+/// SEC-HB-29: numbers at the edges of 64 bits are numbers, and what is none is refused.
+#[tokio::test]
+async fn sec_hb_29_pages_at_the_edges_of_64_bits() {
+    let server = Running::start(&[
+        ("client.insecure", "true"),
+        ("http_api.key", "k"),
+        ("channel.without_namespace.history_size", "9"),
+        ("channel.without_namespace.history_ttl", "60s"),
+    ])
+    .await;
+    let _client = Client::connect(&server).await;
+    let max = u64::MAX;
+    let cases = [
+        ("connections", format!(r#"{{"limit":{max}}}"#), 200),
+        ("connections", r#"{"limit":18446744073709551616}"#.into(), 400),
+        ("connections", r#"{"limit":-1}"#.into(), 400),
+        ("connections", r#"{"limit":1.5}"#.into(), 400),
+        ("connections", r#"{"limit":"1"}"#.into(), 400),
+        ("connections", r#"{"cursor":"zzz"}"#.into(), 400),
+        ("connections", r#"{"cursor":"ffffffff-ffff-ffff-ffff-ffffffffffff"}"#.into(), 200),
+        (
+            "history",
+            format!(r#"{{"channel":"a","limit":1,"since":{{"offset":{max},"epoch":""}}}}"#),
+            200,
+        ),
+        ("history", r#"{"channel":"a","since":{"offset":-1,"epoch":""}}"#.into(), 400),
+        ("history", r#"{"channel":"a","limit":-1}"#.into(), 200),
+        ("history", r#"{"channel":"a","limit":9223372036854775808}"#.into(), 400),
+    ];
+    for (method, body, expected) in cases {
+        let (status, answer) = api(&server, method, "k", &body).await;
+        assert_eq!(status, expected, "{method} {body}: {answer}");
+    }
+    assert_eq!(api(&server, "info", "k", "{}").await.0, 200);
+}
+
+/// SEC-HB-20: one frame cannot ask for more work than its bytes are worth.
+#[tokio::test]
+async fn sec_hb_20_frames_that_are_too_much_end_their_connection_alone() {
+    let server = Running::start(&[("client.insecure", "true")]).await;
+    let mut bystander = Client::connect(&server).await;
+    let connect = "{\"id\":1,\"connect\":{}}";
+    let publish = |data: &str| format!(r#"{{"id":2,"publish":{{"channel":"a","data":{data}}}}}"#);
+    let keys: String = (0..5_000).map(|i| format!(r#""k{i}":1,"#)).collect();
+    let cases = [
+        (format!("{connect}{}", "\n{}".repeat(300)), 3501),
+        (format!("{connect}\n{}", publish(&"[".repeat(60_000))), 3501),
+        (format!("{connect}\n{}", publish(&("[".repeat(65) + &"]".repeat(65)))), 3501),
+        (format!("{connect}\n{{\"id\":2,\"id\":3,\"ping\":{{}}}}"), 3501),
+        (format!("{connect}\n{}", publish(&format!("\"{}\"", "x".repeat(70_000)))), 1009),
+        (format!("{connect}\n{{{keys}\"id\":2}}"), 3501),
+    ];
+    for (message, expected) in cases {
+        let mut wire = Wire::upgraded(&server).await;
+        wire.write(frame(0x81, message.as_bytes())).await;
+        let shown = &message[..message.len().min(80)];
+        assert_eq!(code(&wire.frames().await), expected, "{shown}");
+    }
+    // Odd, and JSON all the same.
+    bystander.say(&publish(r#"{"a":1e400,"a":-0,"b":"\u0000"}"#)).await;
+    assert_eq!(bystander.hear().await, r#"{"id":2,"publish":{}}"#);
+}
