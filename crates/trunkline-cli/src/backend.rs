@@ -94,13 +94,15 @@ fn call(backend: &Backend, method: &str, body: &Value) -> Result<Value, Failure>
     });
     let (status, text) =
         called.map_err(|_| Failure::new(Exit::Timeout, "the server did not answer in 30 s"))??;
+    if status == 401 {
+        let why =
+            if backend.api_key.is_empty() { "wants its API key" } else { "has another API key" };
+        return Err(Failure::new(Exit::Refused, format!("the server {why}: --api-key")));
+    }
     let answer: Value = serde_json::from_slice(&text).unwrap_or_default();
     if let Some(error) = answer.get("error") {
         let message = error["message"].as_str().unwrap_or("no reason given");
         return Err(Failure::new(Exit::Refused, format!("{message} (code {})", error["code"])));
-    }
-    if status == 401 {
-        return Err(Failure::new(Exit::Refused, "the server wants its API key: --api-key"));
     }
     match answer.get("result") {
         Some(result) if status == 200 => Ok(result.clone()),

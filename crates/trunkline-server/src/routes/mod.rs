@@ -20,11 +20,10 @@ use api::Api;
 pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     let rules = reception.rules();
     let config = &rules.config;
-    let api = Api::new(node.clone(), Arc::clone(reception));
     let mut router = Router::new();
     if !config.http_api.disabled {
-        let routes = api.clone().router().merge(stats::router(api));
-        router = router.nest(&config.http_api.handler_prefix, routes);
+        let api = Api::new(node.clone(), Arc::clone(reception));
+        router = router.nest(&config.http_api.handler_prefix, api.router());
     }
     if config.health.enabled {
         let reception = Arc::clone(reception);

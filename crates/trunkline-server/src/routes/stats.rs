@@ -2,11 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 
 use super::api::Api;
@@ -41,14 +40,7 @@ struct Stats {
     cpu_seconds_total: Option<f64>,
 }
 
-pub(super) fn router(api: Api) -> Router {
-    Router::new().route("/stats", get(stats)).with_state(api)
-}
-
-async fn stats(State(api): State<Api>, headers: HeaderMap) -> Response {
-    if !api.allows(&headers) {
-        return (StatusCode::UNAUTHORIZED, "an API key is needed, in X-API-Key\n").into_response();
-    }
+pub(super) async fn show(State(api): State<Api>) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(api.stats().await)).into_response()
 }
 

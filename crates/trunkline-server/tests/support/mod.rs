@@ -72,20 +72,44 @@ impl Client {
     }
 }
 
-/// What the API answers to `body`.
-pub(crate) async fn api(server: &Running, method: &str, key: &str, body: &str) -> (u16, String) {
+/// An answer in HTTP.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
+/// What is answered to a request: a line and headers, of which `Host` and `Connection` come by themselves,
+/// and as much of the body as is given. All that comes until the server hangs up is read.
+pub(crate) async fn request(server: &Running, head: &[&str], body: &str) -> Answer {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let mut tcp = TcpStream::connect(server.address()).await.unwrap();
-    let request = format!(
-        "POST /api/{method} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {key}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        server.address(),
-        body.len()
-    );
-    tcp.write_all(request.as_bytes()).await.unwrap();
+    let (line, headers) = head.split_first().expect("a request line");
+    let mut text = format!("{line} HTTP/1.1\r\nHost: {}\r\n", server.address());
+    for header in headers.iter().chain(&["Connection: close"]) {
+        text += header;
+        text += "\r\n";
+    }
+    tcp.write_all(format!("{text}\r\n{body}").as_bytes()).await.unwrap();
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
-    (status, body.to_owned())
+    Answer { status, head: head.into(), body: body.into() }
+}
+
+/// What the API answers to `body`.
+pub(crate) async fn api(server: &Running, method: &str, key: &str, body: &str) -> (u16, String) {
+    let (line, key) = (format!("POST /api/{method}"), format!("X-API-Key: {key}"));
+    let length = format!("Content-Length: {}", body.len());
+    let answer = request(server, &[&line, &key, &length], body).await;
+    (answer.status, answer.body)
 }

@@ -253,7 +253,10 @@ impl Api {
     }
 
     /// Tokens with which whoever has the key may follow one channel over a WebSocket.
-    pub(super) fn tail_token(&self, request: TailTokenRequest) -> Result<TailToken, ApiError> {
+    pub(super) async fn tail_token(
+        &self,
+        request: TailTokenRequest,
+    ) -> Result<TailToken, ApiError> {
         let channel = channel(&request.channel)?;
         let rules = self.reception.rules();
         let secret = &rules.config.client.token.hmac_secret_key;

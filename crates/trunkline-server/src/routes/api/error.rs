@@ -2,49 +2,74 @@
 
 use std::borrow::Cow;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trunkline_hub::{ChannelName, CommandError};
 
-/// Why a method did nothing: a code of the client protocol, and words.
+use super::methods::METHODS;
+
+/// Why a method did nothing: a code, and words. The code is one of the client protocol if the method said
+/// it, and that of HTTP if the request did not come so far.
 #[derive(Debug, Serialize)]
 pub(in crate::routes) struct ApiError {
     code: u32,
     message: Cow<'static, str>,
     #[serde(skip)]
-    is_request: bool,
+    status: StatusCode,
 }
 
 impl ApiError {
     pub(in crate::routes) const INTERNAL: Self = Self::of(CommandError::Internal);
-    pub(super) const NO_METHOD: Self = Self {
-        code: 404,
-        message: Cow::Borrowed("no such method; docs/server/openapi.yaml lists them"),
-        is_request: true,
-    };
 
     const fn of(error: CommandError) -> Self {
-        Self { code: error.code(), message: Cow::Borrowed(error.message()), is_request: false }
+        let (code, message) = (error.code(), Cow::Borrowed(error.message()));
+        Self { code, message, status: StatusCode::OK }
+    }
+
+    /// The request was not looked into.
+    pub(in crate::routes) fn refused(
+        status: StatusCode,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code: status.as_u16().into(), message: why.into(), status }
+    }
+
+    /// There is no method of this name.
+    pub(super) fn no_method() -> Self {
+        let why = format!("no such method; there are {}", METHODS.join(", "));
+        Self::refused(StatusCode::NOT_FOUND, why)
     }
 
     /// The request as such is wrong.
     pub(super) fn bad_request(why: impl Into<String>) -> Self {
         let message = format!("{}: {}", CommandError::BadRequest.message(), why.into());
-        Self { code: CommandError::BadRequest.code(), message: message.into(), is_request: true }
+        let code = CommandError::BadRequest.code();
+        Self { code, message: message.into(), status: StatusCode::BAD_REQUEST }
     }
 
     /// What was asked for is not there.
     pub(super) const fn not_found(what: &'static str) -> Self {
-        Self { code: 404, message: Cow::Borrowed(what), is_request: false }
+        Self { code: 404, message: Cow::Borrowed(what), status: StatusCode::OK }
     }
+}
 
-    /// The status of an answer that is this error.
-    pub(super) const fn status(&self) -> StatusCode {
-        match self {
-            Self { is_request: false, .. } => StatusCode::OK,
-            Self { code: 404, .. } => StatusCode::NOT_FOUND,
-            _ => StatusCode::BAD_REQUEST,
+/// An answer that says nothing else.
+#[derive(Serialize)]
+pub(super) struct Failed {
+    pub(super) error: ApiError,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let mut response = super::json(status, &Failed { error: self });
+        if status == StatusCode::UNAUTHORIZED {
+            // Each 401 names a scheme (RFC 9110 §15.5.2). Browsers know none of this name, and ask nobody.
+            let scheme = HeaderValue::from_static("apikey");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        response
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Api;
+use super::methods::Everything;
+use super::{Api, ApiError};
 
 #[derive(Serialize)]
 pub(super) struct Info {
@@ -24,7 +25,7 @@ struct NodeInfo {
 }
 
 impl Api {
-    pub(super) async fn info(&self) -> Info {
+    pub(super) async fn info(&self, _: Everything) -> Result<Info, ApiError> {
         let parts = self.node.on_each(|state, _| {
             let users: Vec<_> = state.hub.users().cloned().collect();
             let channels: Vec<_> = state.hub.channels().map(|(name, _)| name.clone()).collect();
@@ -48,6 +49,6 @@ impl Api {
             num_channels: channels.len(),
             uptime: self.reception.uptime().as_secs(),
         };
-        Info { nodes: vec![node] }
+        Ok(Info { nodes: vec![node] })
     }
 }

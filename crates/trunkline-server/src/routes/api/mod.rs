@@ -1,33 +1,34 @@
 //! The HTTP API, by which backends publish and look after clients: `POST /api/<method>` with a key.
 //!
 //! Requests and answers are Centrifugo's: `{"result": …}`, or `{"error": {"code", "message"}}` with status
-//! 200, since the request as such was fine. Status 400, 401, 404 and 413 are about the request.
+//! 200, since the request as such was fine. Any other status is about the request.
 
 mod channels;
 mod clients;
 mod error;
+mod gate;
 mod info;
+mod methods;
 mod publish;
 mod read;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::auth::ApiKeys;
+use super::stats;
 use crate::node::Node;
 use crate::reception::Reception;
 pub(super) use error::ApiError;
-
-/// Bytes of a request: 8 MiB, room for a batch of a hundred publications of 64 KiB.
-const BODY_BYTES_MAX: usize = 8 << 20;
+use error::Failed;
+use methods::METHODS;
 
 /// Commands in a batch, and channels in a broadcast: 1 000. More of them take more requests.
 const BATCH_MAX: usize = 1_000;
@@ -52,45 +53,31 @@ impl Api {
         &self.reception
     }
 
-    /// The routes below the prefix of the API.
+    /// The routes below the prefix of the API. Whoever has no key finds none of them.
     pub(super) fn router(self) -> Router {
         Router::new()
-            .route("/{method}", post(serve))
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .route("/{method}", post(serve).fallback(async || gate::not_allowed("POST")))
+            .route("/stats", get(stats::show).fallback(async || gate::not_allowed("GET, HEAD")))
+            .fallback(async || ApiError::no_method())
+            .layer(from_fn_with_state(self.clone(), gate::ask_for_key))
             .with_state(self)
     }
 
-    /// Whether a request with these headers may go on.
-    pub(super) fn allows(&self, headers: &HeaderMap) -> bool {
-        let value = |name: &str| headers.get(name).map(|it| it.as_bytes());
-        let keys = ApiKeys::new(&self.reception.rules().config.http_api);
-        keys.allow(value("x-api-key"), value(header::AUTHORIZATION.as_str()))
-    }
-
-    /// Calls a method by its name.
-    async fn call(&self, method: &str, body: &[u8]) -> Result<Box<RawValue>, ApiError> {
-        match method {
-            "publish" => said(self.publish(asked(body)?).await?),
-            "broadcast" => said(self.broadcast(asked(body)?).await?),
-            "subscribe" => said(self.subscribe(asked(body)?).await?),
-            "unsubscribe" => said(self.unsubscribe(asked(body)?).await?),
-            "disconnect" => said(self.disconnect(asked(body)?).await?),
-            "refresh" => said(self.refresh(asked(body)?).await?),
-            "presence" => said(self.presence(asked(body)?).await?),
-            "presence_stats" => said(self.presence_stats(asked(body)?).await?),
-            "history" => said(self.history(asked(body)?).await?),
-            "history_remove" => said(self.history_remove(asked(body)?).await?),
-            "channels" => said(self.channels(asked(body)?).await?),
-            "info" => said(self.info().await),
-            "connections" => said(self.connections(asked(body)?).await?),
-            "connection" => said(self.connection(asked(body)?).await?),
-            "tail_token" => said(self.tail_token(asked(body)?)?),
-            _ => Err(ApiError::NO_METHOD),
+    async fn answer(&self, method: &str, request: Request) -> Result<Response, ApiError> {
+        if !METHODS.contains(&method) {
+            return Err(ApiError::no_method());
         }
+        let (head, body) = request.into_parts();
+        let body = gate::read(&head.headers, body).await?;
+        // The replies of a batch have envelopes of their own.
+        Ok(match method {
+            "batch" => json(StatusCode::OK, &self.batch(asked(&body)?).await?),
+            _ => json(StatusCode::OK, &Succeeded { result: self.call(method, &body).await? }),
+        })
     }
 
     /// Calls one method after the other, so that what a backend does in order is done in order.
-    async fn batch(&self, batch: Batch<'_>) -> Result<Box<RawValue>, ApiError> {
+    async fn batch(&self, batch: Batch<'_>) -> Result<Replies, ApiError> {
         if batch.commands.len() > BATCH_MAX {
             return Err(ApiError::bad_request(format!("a batch has at most {BATCH_MAX} commands")));
         }
@@ -106,8 +93,7 @@ impl Api {
             });
         }
         let replies: Result<Vec<_>, _> = replies.into_iter().collect();
-        let answer = Replies { replies: replies.map_err(|_| ApiError::INTERNAL)? };
-        to_raw_value(&answer).map_err(|_| ApiError::INTERNAL)
+        Ok(Replies { replies: replies.map_err(|_| ApiError::INTERNAL)? })
     }
 }
 
@@ -127,51 +113,18 @@ struct Succeeded {
     result: Box<RawValue>,
 }
 
-#[derive(Serialize)]
-struct Failed {
-    error: ApiError,
+async fn serve(State(api): State<Api>, Path(method): Path<String>, request: Request) -> Response {
+    api.answer(&method, request).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn serve(
-    State(api): State<Api>,
-    Path(method): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if !api.allows(&headers) {
-        return (StatusCode::UNAUTHORIZED, "an API key is needed, in X-API-Key\n").into_response();
-    }
-    let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-    if method == "batch" {
-        let batch = match asked(&body) {
-            Ok(batch) => api.batch(batch).await,
-            Err(error) => Err(error),
-        };
-        // Its replies have envelopes of their own.
-        return match batch {
-            Ok(replies) => json(StatusCode::OK, replies.get().to_owned()),
-            Err(error) => failed(error),
-        };
-    }
-    match api.call(&method, &body).await {
-        Ok(result) => match serde_json::to_string(&Succeeded { result }) {
-            Ok(text) => json(StatusCode::OK, text),
-            Err(_) => failed(ApiError::INTERNAL),
-        },
-        Err(error) => failed(error),
+fn json(status: StatusCode, answer: &impl Serialize) -> Response {
+    match serde_json::to_string(answer) {
+        Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn failed(error: ApiError) -> Response {
-    let status = error.status();
-    json(status, serde_json::to_string(&Failed { error }).unwrap_or_default())
-}
-
-fn json(status: StatusCode, text: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
-}
-
-/// Reads the body of a request.
+/// What a body asks for.
 fn asked<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))
 }

@@ -1,0 +1,40 @@
+//! The methods, by their names.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Api, ApiError, asked, said};
+
+/// One table makes the list of methods and what calls them, so that they cannot disagree.
+macro_rules! methods {
+    ($($name:ident)*) => {
+        /// All that there are. A batch is one too, but not within a batch.
+        pub(super) const METHODS: &[&str] = &[$(stringify!($name),)* "batch"];
+
+        impl Api {
+            /// Calls a method by its name.
+            pub(super) async fn call(
+                &self,
+                method: &str,
+                body: &[u8],
+            ) -> Result<Box<RawValue>, ApiError> {
+                match method {
+                    $(stringify!($name) => said(self.$name(asked(body)?).await?),)*
+                    _ => Err(ApiError::no_method()),
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    publish broadcast
+    subscribe unsubscribe disconnect refresh
+    presence presence_stats history history_remove
+    channels info
+    connections connection tail_token
+}
+
+/// A request in which there is nothing to ask.
+#[derive(Deserialize)]
+pub(super) struct Everything {}
