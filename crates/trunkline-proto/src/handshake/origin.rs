@@ -45,6 +45,24 @@ impl OriginPolicy {
         OriginList::new(origins).map(Self::List)
     }
 
+    /// Whether a page of `origin` may ask for something at `host`: the values of `Origin` and `Host` in a
+    /// request that is no handshake, for servers that answer such requests by the same rules. A
+    /// [handshake](super::ServerHandshake) judges its own.
+    ///
+    /// Whoever sends no `Origin` is no page. Of two of them, neither counts: refuse the request.
+    ///
+    /// ```
+    /// use trunkline_proto::handshake::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::SameOrigin;
+    /// assert!(policy.permits(b"https://example.com", b"example.com"));
+    /// assert!(!policy.permits(b"https://evil.example", b"example.com"));
+    /// ```
+    pub fn permits(&self, origin: &[u8], host: &[u8]) -> bool {
+        let host = Authority::parse(host);
+        origin.is_ascii() && host.is_some_and(|host| self.allows(origin, host))
+    }
+
     /// Whether the header value `origin` of a request to `host` may pass.
     pub(super) fn allows(&self, origin: &[u8], host: Authority<'_>) -> bool {
         if matches!(self, Self::Any) {
@@ -233,6 +251,7 @@ mod tests {
     fn check(policy: &OriginPolicy, origin: &str, host: &'static str, expect: bool) {
         let authority = Authority::parse(host.as_bytes()).expect("a host");
         assert_eq!(policy.allows(origin.as_bytes(), authority), expect, "{origin} at {host}");
+        assert_eq!(policy.permits(origin.as_bytes(), host.as_bytes()), expect, "{origin} at {host}");
     }
 
     #[test]
@@ -288,6 +307,18 @@ mod tests {
         check(&OriginPolicy::list([]).expect("nothing is wrong"), "https://a", "a", false);
         check(&OriginPolicy::list(["null"]).expect("an origin"), "null", "a", true);
         check(&OriginPolicy::Any, "null", "a", true);
+    }
+
+    #[test]
+    fn bytes_that_are_no_origin_or_no_host_permit_nothing() {
+        let policies = [OriginPolicy::SameOrigin, OriginPolicy::list(["https://a"]).expect("one")];
+        for policy in policies {
+            assert!(policy.permits(b"https://a", b"a"));
+            assert!(!policy.permits("https://ä".as_bytes(), "ä".as_bytes()));
+            for host in [&b""[..], b"a b", b"a,a", b"u@a", b"\xff"] {
+                assert!(!policy.permits(b"https://a", host), "{}", host.escape_ascii());
+            }
+        }
     }
 
     #[test]
