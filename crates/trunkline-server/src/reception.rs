@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use trunkline::handshake::{Refusal as HttpRefusal, ServerConfig, Subprotocols};
+use trunkline::handshake::{OriginPolicy, Refusal as HttpRefusal, ServerConfig, Subprotocols};
 use trunkline::limits::Settings as WebSocketSettings;
 use trunkline::tls::ServerTls;
 use trunkline::{Acceptor, Limit, Role};
@@ -39,14 +39,17 @@ pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) authenticator: Authenticator,
     pub(crate) acceptor: Acceptor,
+    /// Pages of other hosts that may call the API.
+    pub(crate) api_pages: OriginPolicy,
     pub(crate) namespaces: Arc<Namespaces>,
 }
 
 impl Rules {
     fn new(config: Config, authenticator: Authenticator) -> Result<Self, StartError> {
         let acceptor = acceptor(&config)?;
+        let api_pages = config.api_origins().map_err(StartError::Origin)?;
         let namespaces = Arc::new(config.namespaces());
-        Ok(Self { config, authenticator, acceptor, namespaces })
+        Ok(Self { config, authenticator, acceptor, api_pages, namespaces })
     }
 }
 

@@ -406,6 +406,11 @@ fn settings_that_need_each_other_are_checked_together() {
         ),
         ("admin.insecure = true", "always asks for a key"),
         ("http_api.keys = ['a', '']", "one of the keys is empty"),
+        ("http_api.allowed_origins = ['app.example.com']", "is not an origin"),
+        (
+            "[http_api]\nallowed_origins = ['*']\ninsecure = true",
+            "does not go with http_api.insecure",
+        ),
         ("http_api.handler_prefix = 'api'", "is no path"),
         ("http_api.handler_prefix = '/a?b'", "is no path"),
         ("websocket.handler_prefix = '/'", "is no path"),

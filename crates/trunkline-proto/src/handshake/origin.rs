@@ -251,7 +251,11 @@ mod tests {
     fn check(policy: &OriginPolicy, origin: &str, host: &'static str, expect: bool) {
         let authority = Authority::parse(host.as_bytes()).expect("a host");
         assert_eq!(policy.allows(origin.as_bytes(), authority), expect, "{origin} at {host}");
-        assert_eq!(policy.permits(origin.as_bytes(), host.as_bytes()), expect, "{origin} at {host}");
+        assert_eq!(
+            policy.permits(origin.as_bytes(), host.as_bytes()),
+            expect,
+            "{origin} at {host}"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Settings that do not go together, and such as are worth a warning.
 
+use trunkline::handshake::{InvalidOrigin, OriginPolicy};
+
 use super::channel::namespace_key;
 use super::client::Token;
 use super::problem::Problem;
@@ -78,16 +80,16 @@ impl Check<'_> {
         }
     }
 
+    fn origins(&mut self, key: &str, list: &[String], read: Result<OriginPolicy, InvalidOrigin>) {
+        if let Err(error) = read {
+            let hint = if list.iter().any(|it| it == "*") { "; `*` stands alone" } else { "" };
+            self.refuse(key, format!("{error}{hint}"));
+        }
+    }
+
     fn clients(&mut self) {
         let client = &self.config.client;
-        if let Err(error) = self.config.origins() {
-            let hint = if client.allowed_origins.iter().any(|it| it == "*") {
-                "; `*` stands alone"
-            } else {
-                ""
-            };
-            self.refuse("client.allowed_origins", format!("{error}{hint}"));
-        }
+        self.origins("client.allowed_origins", &client.allowed_origins, self.config.origins());
         if client.allowed_origins == ["*"] {
             let message = "lets every page of the web connect as its visitor; list yours";
             self.warn("client.allowed_origins", message);
@@ -155,6 +157,13 @@ impl Check<'_> {
         } else if no_key && !http_api.disabled {
             let message = "there is no key, so the HTTP API refuses every request";
             self.warn("http_api.key", message);
+        }
+        let origins = self.config.api_origins();
+        self.origins("http_api.allowed_origins", &http_api.allowed_origins, origins);
+        if http_api.allowed_origins == ["*"] && http_api.insecure {
+            let message =
+                "does not go with http_api.insecure: every page of the web could do everything";
+            self.refuse("http_api.allowed_origins", message);
         }
         if http_api.keys.iter().any(Secret::is_empty) {
             self.refuse("http_api.keys", "one of the keys is empty");

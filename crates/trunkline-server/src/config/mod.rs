@@ -150,10 +150,23 @@ impl Config {
     /// # Errors
     /// If an entry is no origin. A configuration that was loaded has none such.
     pub fn origins(&self) -> Result<OriginPolicy, InvalidOrigin> {
-        match self.client.allowed_origins.as_slice() {
-            [] => Ok(OriginPolicy::SameOrigin),
-            [any] if any == "*" => Ok(OriginPolicy::Any),
-            list => OriginPolicy::list(list.iter().map(String::as_str)),
-        }
+        policy(&self.client.allowed_origins)
+    }
+
+    /// Whose pages may call the HTTP API, beside those of the server's own host.
+    ///
+    /// # Errors
+    /// As [`origins`](Self::origins).
+    pub fn api_origins(&self) -> Result<OriginPolicy, InvalidOrigin> {
+        policy(&self.http_api.allowed_origins)
+    }
+}
+
+/// What a list of origins stands for.
+fn policy(origins: &[String]) -> Result<OriginPolicy, InvalidOrigin> {
+    match origins {
+        [] => Ok(OriginPolicy::SameOrigin),
+        [any] if any == "*" => Ok(OriginPolicy::Any),
+        list => OriginPolicy::list(list.iter().map(String::as_str)),
     }
 }

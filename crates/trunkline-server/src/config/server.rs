@@ -112,6 +112,9 @@ settings! {
         reload key: Secret = Secret::default();
         /// Further keys that are as good, so that a key can be replaced without a moment in which none works.
         reload keys: Vec<Secret> = Vec::new();
+        /// Origins whose pages may call it, written as those of `client.allowed_origins`; pages of the server's own
+        /// host may in any case. Who opens such a page has the key that the page has.
+        reload allowed_origins: Vec<String> = Vec::new();
         /// Asks for no key: whoever reaches the port may publish and disconnect.
         restart insecure: bool = false;
     }

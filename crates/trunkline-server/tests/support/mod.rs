@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use trunkline::WebSocket;
 use trunkline_server::Server;
-use trunkline_server::config::Sources;
+use trunkline_server::config::{Config, Sources};
 
 pub(crate) struct Running {
     server: Server,
@@ -17,7 +17,10 @@ impl Running {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let sources =
             settings.iter().fold(Sources::new(), |sources, (key, value)| sources.set(*key, *value));
-        let config = sources.load().expect("a good configuration").config;
+        Self::start_with(sources.load().expect("a good configuration").config).await
+    }
+
+    pub(crate) async fn start_with(config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self { server: Server::start_on(listener, config).await.unwrap() }
     }
