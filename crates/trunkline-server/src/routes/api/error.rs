@@ -7,8 +7,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trunkline_hub::{ChannelName, CommandError};
 
-use super::methods::METHODS;
-
 /// Why a method did nothing: a code, and words. The code is one of the client protocol if the method said
 /// it, and that of HTTP if the request did not come so far.
 #[derive(Debug, Serialize)]
@@ -33,12 +31,6 @@ impl ApiError {
         why: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { code: status.as_u16().into(), message: why.into(), status }
-    }
-
-    /// There is no method of this name.
-    pub(super) fn no_method() -> Self {
-        let why = format!("no such method; there are {}", METHODS.join(", "));
-        Self::refused(StatusCode::NOT_FOUND, why)
     }
 
     /// The request as such is wrong.

@@ -1,5 +1,6 @@
 //! The methods, by their names.
 
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -20,7 +21,7 @@ macro_rules! methods {
             ) -> Result<Box<RawValue>, ApiError> {
                 match method {
                     $(stringify!($name) => said(self.$name(asked(body)?).await?),)*
-                    _ => Err(ApiError::no_method()),
+                    _ => Err(self.no_method()),
                 }
             }
         }
@@ -33,6 +34,16 @@ methods! {
     presence presence_stats history history_remove
     channels info
     connections connection tail_token
+}
+
+impl Api {
+    /// What is said to whoever asks for something else.
+    pub(super) fn no_method(&self) -> ApiError {
+        let prefix = &self.reception.rules().config.http_api.handler_prefix;
+        let methods = METHODS.join(", ");
+        let why = format!("no such method; there are {methods}; see GET {prefix}/openapi.yaml");
+        ApiError::refused(StatusCode::NOT_FOUND, why)
+    }
 }
 
 /// A request in which there is nothing to ask.

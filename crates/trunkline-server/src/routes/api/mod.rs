@@ -5,6 +5,7 @@
 
 mod channels;
 mod clients;
+mod description;
 mod error;
 mod gate;
 mod info;
@@ -26,6 +27,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::stats;
 use crate::node::Node;
 use crate::reception::Reception;
+use description::description;
 pub(super) use error::ApiError;
 use error::Failed;
 use methods::METHODS;
@@ -53,19 +55,21 @@ impl Api {
         &self.reception
     }
 
-    /// The routes below the prefix of the API. Whoever has no key finds none of them.
+    /// The routes below the prefix of the API. Without the key nothing is found but their description.
     pub(super) fn router(self) -> Router {
+        let description = description(&self.reception.rules().config.http_api.handler_prefix);
         Router::new()
             .route("/{method}", post(serve).fallback(async || gate::not_allowed("POST")))
             .route("/stats", get(stats::show).fallback(async || gate::not_allowed("GET, HEAD")))
-            .fallback(async || ApiError::no_method())
+            .fallback(async |State(api): State<Self>| api.no_method())
             .layer(from_fn_with_state(self.clone(), gate::ask_for_key))
+            .route("/openapi.yaml", get(async || description))
             .with_state(self)
     }
 
     async fn answer(&self, method: &str, request: Request) -> Result<Response, ApiError> {
         if !METHODS.contains(&method) {
-            return Err(ApiError::no_method());
+            return Err(self.no_method());
         }
         let (head, body) = request.into_parts();
         let body = gate::read(&head.headers, body).await?;
