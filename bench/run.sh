@@ -7,7 +7,7 @@
 #
 # --quick   2 short rounds, to see that everything works; the tables go to stdout and are not worth keeping
 # --native  builds ours and theirs with target-cpu=native; without it, both for the baseline of the target
-# --only    of the parts that README.md names: echo, fanout, memory, handshake, deflate; the report is named for them
+# --only    of the parts that README.md names, such as echo or fanout; the report is named for them
 #
 # Peers that are no Rust are fetched and built where npm and Go are there, and left out with a line where not;
 # CENTRIFUGO names a binary of Centrifugo to take instead.

@@ -27,18 +27,24 @@ def echo(*flags):
 LINES = ["--hello", "S {ch}", "--ready", "ok", "--publish", "P {ch} {data}"]
 
 
+ENDPOINT = "/connection/websocket"
+
+
 def centrifuge(connect="{}"):
     """The client protocol that Trunkline and Centrifugo share, in JSON."""
-    return ["--path", "/connection/websocket",
+    return ["--path", ENDPOINT,
             "--hello", '{"id":1,"connect":%s}\\n{"id":2,"subscribe":{"channel":"{ch}"}}' % connect, "--ready", '"id":2,"subscribe"',
             "--pub-hello", '{"id":1,"connect":%s}' % connect, "--pub-ready", '"id":1,"connect"',
             "--publish", '{"id":{id},"publish":{"channel":"{ch}","data":{data}}}']
 
 
 IDENTIFIED = centrifuge('{"token":"{token}"}')
+# As a backend publishes: a POST each, on a connection that stays.
+BY_HTTP = [*centrifuge(), "--http", "/api/publish", "--http-header", "Content-Type: application/json",
+           "--publish", '{"channel":"{ch}","data":{data}}']
 
 
-def serve(*settings, fan=centrifuge(), **more):
+def serve(*settings, fan=centrifuge()):
     """Our server as shipped, but for what one address and one publisher would run into."""
     unbound = ["http_api.insecure=true",
                "client.publish_rate=1000000", "client.publish_burst=1000000",
@@ -46,7 +52,7 @@ def serve(*settings, fan=centrifuge(), **more):
                "client.address_connection_limit=100000",
                "client.address_connection_rate=1000000", "client.address_connection_burst=1000000"]
     flags = [arg for setting in (*unbound, *settings) for arg in ("--set", setting)]
-    return {"cmd": [os.path.join(OUR_BIN, "trunkline"), "serve", "--listen", "{addr}", *flags], "fan": fan, **more}
+    return {"cmd": [os.path.join(OUR_BIN, "trunkline"), "serve", "--listen", "{addr}", *flags], "fan": fan, "path": ENDPOINT}
 
 
 def centrifugo(*flags, fan=centrifuge(), env=None):
@@ -54,13 +60,21 @@ def centrifugo(*flags, fan=centrifuge(), env=None):
     path = os.environ.get("CENTRIFUGO") or shutil.which("centrifugo") or os.path.join(OTHERS, "centrifugo")
     return {"cmd": [path, "--http_server.address", "{host}", "--http_server.port", "{port}", "--log.level", "error",
                     "--http_api.insecure", *flags],
-            "fan": fan, "env": env or {}, "missing": "set CENTRIFUGO to its binary, or let run.sh build it with Go"}
+            "fan": fan, "path": ENDPOINT, "env": env or {}, "missing": "set CENTRIFUGO to its binary, or let run.sh build it with Go"}
 
 
 # What both servers are told for sessions that have a user and can be asked about.
 PRESENCE = ["client.token.hmac_secret_key=" + TOKEN_SECRET,
             "channel.without_namespace.allow_subscribe_for_client=true",
             "channel.without_namespace.presence=true"]
+
+# What both servers are told for channels that keep what was published.
+HISTORY = ["channel.without_namespace.history_size=100", "channel.without_namespace.history_ttl=1h"]
+
+
+def logged(fsync):
+    """Our server with its log on disk, in a folder that is the run's own."""
+    return serve("client.insecure=true", *HISTORY, "data.dir={folder}", f"data.fsync={fsync}")
 
 
 def variables(settings):
@@ -100,6 +114,15 @@ SERVERS = {
     # With what its documentation names against memory of connections.
     "centrifugo-tuned": centrifugo("--client.insecure", env=variables(
         ["websocket.use_write_buffer_pool=true", "websocket.read_buffer_size=512"])),
+    # The same two, with a backend that publishes by HTTP.
+    "trunkline-serve-http": serve("client.insecure=true", fan=BY_HTTP),
+    "centrifugo-http": centrifugo("--client.insecure", fan=BY_HTTP),
+    # With a history of each channel: in memory, and on disk.
+    "trunkline-serve-history": serve("client.insecure=true", *HISTORY),
+    "centrifugo-history": centrifugo("--client.insecure", env=variables(HISTORY)),
+    "trunkline-serve-log-never": logged("never"),
+    "trunkline-serve-log-interval": logged("interval"),
+    "trunkline-serve-log-always": logged("always"),
     # Each subscriber shows a token of a user of its own, and the channel knows who is there.
     "trunkline-serve-presence": serve(*PRESENCE, fan=IDENTIFIED),
     "centrifugo-presence": centrifugo(fan=IDENTIFIED, env=variables(PRESENCE)),

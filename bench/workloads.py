@@ -29,6 +29,7 @@ WORKLOADS = {
     "large-8x64k-ascii": echo(8, 65536, 1, "--payload", "ascii"),
     "huge-4x1m": echo(4, 1048576, 1),
     "idle-10k": ["idle", "--conns", "10000", "--sources", "4", "--touch", "1", "--size", "1024"],
+    "storm-10k": ["storm", "--conns", "10000", "--sources", "16", "--window", "256"],
     "connect-32": ["connect", "--conns", "32", "--sources", "16"],
     "deflate-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate"),
     "deflate-nc-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate", "--no-context"),
@@ -41,11 +42,24 @@ WORKLOADS = {
     "fan-10k-10": fan(10000, *paced(10)),
     "fan-100ch-w512": fan(1000, *window(512), channels=100),
     "fan-100ch-20k": fan(1000, *paced(20000), channels=100),
+    "sessions-10k": fan(10000, "--secs", "0", "--hold", "2"),
+    # A server that has nothing else to do; long enough for a 99th percentile.
+    "latency-1": fan(1, *paced(500), "--secs", "4"),
+    "latency-100": fan(100, *paced(50), "--secs", "4"),
+    # Publishers whom nobody listens to: one that waits for no answer, and sixteen that do.
+    "publish-1x64": ["publish", "--conns", "1", "--window", "64", "--size", "128"],
+    "publish-16x1": ["publish", "--conns", "16", "--window", "1", "--size", "128"],
 }
 
 ECHOES = ["raw-epoll", "raw-tokio", "tokio-tungstenite", "tokio-tungstenite-tuned", "axum", "fastwebsockets",
           "tokio-websockets", "yawc", "yawc-tuned", "sockudo-ws", "web-socket", "soketto", "trunkline"]
 DEFLATES = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate"]
+# A floor would have to speak HTTP.
+HANDSHAKES = [name for name in ECHOES if not name.startswith("raw-")] + ["ws-topics", "centrifugo", "trunkline-serve"]
+SERVES = ["ws-topics", "centrifugo", "centrifugo-tuned", "centrifugo-presence", "trunkline-serve", "trunkline-serve-presence"]
+PUBLISHES = ["centrifugo", "centrifugo-history", "trunkline-serve", "trunkline-serve-history", "trunkline-serve-log-never",
+             "trunkline-serve-log-interval", "trunkline-serve-log-always", "centrifugo-http", "trunkline-serve-http"]
+LATENCIES = ["raw-fanout", "ws-topics", "centrifugo", "centrifugo-http", "trunkline-serve", "trunkline-serve-http"]
 FANS = ["raw-fanout", "raw-gather", "ws-topics", "centrifugo", "centrifugo-tuned", "trunkline-serve"]
 
 Part = collections.namedtuple("Part", "servers workloads")
@@ -56,8 +70,11 @@ PARTS = {
                           "large-8x64k-bin", "large-8x64k-utf8", "huge-4x1m"]),
     "fanout": Part(FANS, ["fan-1k-w16", "fan-1k-w256", "fan-1k-50", "fan-1k-200", "fan-10k-w16", "fan-10k-10",
                           "fan-100ch-w512", "fan-100ch-20k"]),
+    "latency": Part(LATENCIES, ["latency-1", "latency-100"]),
+    "publish": Part(PUBLISHES, ["publish-1x64", "publish-16x1"]),
+    "sessions": Part(SERVES, ["sessions-10k"]),
     "memory": Part(ECHOES, ["idle-10k"]),
-    "handshake": Part(ECHOES, ["connect-32"]),
+    "handshake": Part(HANDSHAKES, ["connect-32", "storm-10k"]),
     "deflate": Part(DEFLATES, ["deflate-16x1k", "deflate-nc-16x1k"]),
 }
 
@@ -65,13 +82,18 @@ PARTS = {
 def fresh(work):
     """Whether each run starts its server anew: memory is only comparable between processes that have done nothing
     yet, and a server that still closes a thousand subscribers is not at rest."""
-    return WORKLOADS[work][0] in ("idle", "fanout")
+    return WORKLOADS[work][0] in ("idle", "storm", "fanout")
 
 
 def reference(work):
     """The floor that a row is a ratio of: what the same work costs on bare sockets."""
     load = WORKLOADS[work]
-    if load[0] == "fanout":
+    if greeted(work):
         # With publications waiting, several can be gathered in one write; paced ones are written one by one.
         return "raw-fanout" if "--rate" in load else "raw-gather"
     return "raw-epoll"
+
+
+def greeted(work):
+    """Whether clients speak the server's own protocol after the handshake."""
+    return WORKLOADS[work][0] in ("fanout", "publish")

@@ -6,6 +6,7 @@ mod fanout;
 mod frames;
 mod idle;
 mod proc;
+mod publish;
 mod shake;
 mod sys;
 mod template;
@@ -48,7 +49,8 @@ pub struct Opts {
 }
 
 const HELP: &str = "loadgen MODE --addr IP:PORT [options]
-MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect | fanout
+MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect
+  | storm (connects --conns, as many as --window at a time, and holds them) | fanout | publish
   --conns N --size BYTES --window W --secs S --warmup S --threads N
   --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)
   --deflate [--no-context]        --verify (check every echoed byte)
@@ -58,7 +60,8 @@ fanout: --conns subscribers over --channels K named --channel C0..; one publishe
   --hello TEXT (repeatable; b:TEXT is binary; {ch}, {token}, \\n, \\xHH)   --ready TEXT (in a reply, before the start)
   --publish TEMPLATE ({id} {ch} {len} {data})   --pub-hello TEXT   --pub-ready TEXT   --pub-path P
   --ping TEXT --pong TEXT   --protocol SUBPROTOCOL   --http PATH ({ch})   --http-header 'K: V'
-  --tokens FILE (one a line)   --raw (lines instead of upgrade and client frames)";
+  --tokens FILE (one a line)   --raw (lines instead of upgrade and client frames)
+publish: --conns publishers, each with --window unanswered, spoken to as in fanout";
 
 fn parse() -> Opts {
     let mut a = std::env::args().skip(1);
@@ -131,7 +134,9 @@ fn main() {
         "echo" => echo::run(&o),
         "idle" => idle::run(&o),
         "connect" => shake::run(&o),
+        "storm" => shake::storm(&o),
         "fanout" => fanout::run(&o),
+        "publish" => publish::run(&o),
         _ => die(HELP),
     }
 }

@@ -79,20 +79,101 @@ struct Slot {
     buf: [u8; 1024],
 }
 
+impl Slot {
+    fn start(o: &Opts, i: usize, nth: usize, ep: &sys::Epoll) -> Self {
+        let t0 = sys::now_ns();
+        let fd = sys::connect(o.addr, source(o, nth), true)
+            .unwrap_or_else(|e| crate::die(&format!("connect: {e}")));
+        ep.add(fd, i as u64, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET).unwrap();
+        Slot { fd, t0, sent: false, have: 0, buf: [0; 1024] }
+    }
+
+    /// Sends the request, reads the answer; whether it was let in, once that is known.
+    fn step(&mut self, events: u32, req: &[u8]) -> Option<bool> {
+        if !self.sent && events & libc::EPOLLOUT as u32 != 0 {
+            let n = sys::send(self.fd, req);
+            if n == req.len() as isize {
+                self.sent = true;
+            } else if n < 0 && !sys::would_block() {
+                return Some(false);
+            }
+        }
+        if self.sent && events & (libc::EPOLLIN | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0 {
+            let n = sys::recv(self.fd, &mut self.buf[self.have..]);
+            if n > 0 {
+                self.have += n as usize;
+                if self.buf[..self.have].ends_with(b"\r\n\r\n") {
+                    return Some(self.buf.starts_with(b"HTTP/1.1 101"));
+                }
+            } else if n == 0 || !sys::would_block() {
+                return Some(false);
+            }
+        }
+        None
+    }
+}
+
+/// `conns` connections that stay, as many as `window` of them on the way at a time: how long until
+/// all are open.
+pub fn storm(o: &Opts) {
+    let (req, ep) = (request(o), sys::Epoll::new().unwrap());
+    let before = o.server_pid.map(proc::cpu).unwrap_or_default();
+    let mut hist = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap();
+    let mut evs = sys::events(512);
+    let (mut slots, mut open, mut failed) = (Vec::with_capacity(o.conns), 0usize, 0u64);
+    let begin = sys::now_ns();
+    while open + (failed as usize) < o.conns {
+        while slots.len() < o.conns && slots.len() - open - (failed as usize) < o.window {
+            slots.push(Slot::start(o, slots.len(), slots.len(), &ep));
+        }
+        let n = ep.wait(&mut evs, 1000);
+        if n == 0 && sys::now_ns() - begin > 60_000_000_000 {
+            crate::die(&format!("{open} of {} are open after a minute", o.conns));
+        }
+        for ev in &evs[..n] {
+            let s = &mut slots[ev.u64 as usize];
+            if s.have > 0 && s.buf[..s.have].ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            match s.step(ev.events, &req) {
+                Some(true) => {
+                    open += 1;
+                    let _ = hist.record(sys::now_ns() - s.t0);
+                }
+                Some(false) => {
+                    failed += 1;
+                    sys::close(s.fd);
+                    s.fd = -1;
+                }
+                None => {}
+            }
+        }
+    }
+    let seconds = (sys::now_ns() - begin) as f64 / 1e9;
+    let server = o.server_pid.map(proc::cpu).unwrap_or_default().since(&before);
+    println!(
+        "{{\"mode\":\"storm\",\"label\":\"{}\",\"conns\":{},\"seconds\":{seconds:.3},\"failed\":{failed},\"p50_us\":{:.1},\"p99_us\":{:.1},\"max_us\":{:.1},\"srv_ns_per_msg\":{:.0},\"srv_busy\":{:.3}}}",
+        o.label,
+        o.conns,
+        hist.value_at_quantile(0.5) as f64 / 1e3,
+        hist.value_at_quantile(0.99) as f64 / 1e3,
+        hist.max() as f64 / 1e3,
+        server.run_ns as f64 / open.max(1) as f64,
+        (server.run_ns + server.wait_ns) as f64 / seconds / 1e9
+    );
+    slots.iter().filter(|s| s.fd >= 0).for_each(|s| sys::close_reset(s.fd));
+}
+
 /// `conns` slots, each connecting, upgrading and closing over and over.
 pub fn run(o: &Opts) {
     let req = request(o);
     let ep = sys::Epoll::new().unwrap();
     let mut made = 0usize;
-    let start_slot = |i: usize, made: &mut usize, ep: &sys::Epoll| -> Slot {
-        let t0 = sys::now_ns();
-        let fd = sys::connect(o.addr, source(o, *made), true)
-            .unwrap_or_else(|e| crate::die(&format!("connect: {e}")));
-        *made += 1;
-        ep.add(fd, i as u64, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET).unwrap();
-        Slot { fd, t0, sent: false, have: 0, buf: [0; 1024] }
+    let mut start_slot = |i: usize| {
+        made += 1;
+        Slot::start(o, i, made - 1, &ep)
     };
-    let mut slots: Vec<Slot> = (0..o.conns).map(|i| start_slot(i, &mut made, &ep)).collect();
+    let mut slots: Vec<Slot> = (0..o.conns).map(&mut start_slot).collect();
     let mut evs = vec![libc::epoll_event { events: 0, u64: 0 }; 512];
     let begin = sys::now_ns();
     let warm_end = begin + (o.warmup * 1e9) as u64;
@@ -122,30 +203,7 @@ pub fn run(o: &Opts) {
         for ev in &evs[..n] {
             let i = ev.u64 as usize;
             let s = &mut slots[i];
-            let mut over = None;
-            if !s.sent && ev.events & libc::EPOLLOUT as u32 != 0 {
-                let n = sys::send(s.fd, &req);
-                if n == req.len() as isize {
-                    s.sent = true;
-                } else if n < 0 && !sys::would_block() {
-                    over = Some(false);
-                }
-            }
-            if s.sent
-                && over.is_none()
-                && ev.events & (libc::EPOLLIN | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0
-            {
-                let n = sys::recv(s.fd, &mut s.buf[s.have..]);
-                if n > 0 {
-                    s.have += n as usize;
-                    if s.buf[..s.have].ends_with(b"\r\n\r\n") {
-                        over = Some(s.buf.starts_with(b"HTTP/1.1 101"));
-                    }
-                } else if n == 0 || !sys::would_block() {
-                    over = Some(false);
-                }
-            }
-            if let Some(ok) = over {
+            if let Some(ok) = s.step(ev.events, &req) {
                 if ok {
                     done += 1;
                     let _ = hist.record(sys::now_ns() - s.t0);
@@ -153,7 +211,7 @@ pub fn run(o: &Opts) {
                     failed += 1;
                 }
                 sys::close_reset(s.fd);
-                *s = start_slot(i, &mut made, &ep);
+                *s = start_slot(i);
             }
         }
     }

@@ -46,10 +46,9 @@ impl<'a> Run<'a> {
             let ch = i % f.channels;
             let (fd, rest) = open(o, i, &o.path.replace("{ch}", &names[ch]), f.protocol.as_deref())
                 .unwrap_or_else(|e| crate::die(&e));
-            let token = f.tokens.get(i).map_or("", String::as_str);
             let fill = |b: Vec<u8>| {
                 let b = replace(&b, b"{ch}", names[ch].as_bytes());
-                replace(&b, b"{token}", token.as_bytes())
+                replace(&b, b"{token}", f.token(i))
             };
             let hello: Vec<u8> = f.hello.iter().flat_map(|h| message(o.raw, h, fill)).collect();
             send_all(fd, &hello);

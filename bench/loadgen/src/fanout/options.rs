@@ -19,7 +19,8 @@ pub struct Dialect {
     /// Publish with `POST` to this path instead of over WebSocket.
     pub http: Option<String>,
     pub http_headers: Vec<String>,
-    /// One token a line, for `{token}` in `hello`; the n-th subscriber shows the n-th.
+    /// One token a line, for `{token}` in `hello` and `pub_hello`: the n-th subscriber shows
+    /// the n-th, the publisher the one after the last.
     pub tokens: Vec<String>,
 }
 
@@ -72,6 +73,11 @@ impl Dialect {
             _ => return false,
         }
         true
+    }
+
+    /// What the n-th connection shows for `{token}`; nothing if there are no tokens.
+    pub fn token(&self, n: usize) -> &[u8] {
+        self.tokens.get(n).map_or(&[], |token| token.as_bytes())
     }
 
     /// The names of the channels.

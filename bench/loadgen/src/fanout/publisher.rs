@@ -1,7 +1,7 @@
 //! The one connection that publishes.
 
 use super::open::{open, send_all};
-use crate::template::{answers, contains, frames, message};
+use crate::template::{answers, contains, frames, message, replace};
 use crate::{Opts, sys};
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
@@ -32,7 +32,8 @@ impl Publisher {
         };
         if f.http.is_none() {
             for hello in &f.pub_hello {
-                send_all(fd, &message(o.raw, hello, |b| b));
+                let fill = |b: Vec<u8>| replace(&b, b"{token}", f.token(o.conns));
+                send_all(fd, &message(o.raw, hello, fill));
             }
         }
         let ready = f.pub_ready.is_empty() || f.http.is_some();
