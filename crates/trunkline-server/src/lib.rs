@@ -36,5 +36,6 @@ mod snapshot;
 mod user_seats;
 
 pub use error::StartError;
+pub use listener::bind;
 pub use node::Node;
 pub use server::Server;

@@ -19,7 +19,7 @@ use crate::config::{self, Config, Reload};
 use crate::demo;
 use crate::door::Door;
 use crate::error::StartError;
-use crate::listener::listen;
+use crate::listener::{bind, listen};
 use crate::node::Node;
 use crate::random::random;
 use crate::reception::Reception;
@@ -47,9 +47,8 @@ impl Server {
     /// What keeps it from starting: an address that is taken, a certificate that cannot be read.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listen_on = config.http_server.listen();
-        let listener = TcpListener::bind(listen_on)
-            .await
-            .map_err(|error| StartError::Listen { address: listen_on, error })?;
+        let listener =
+            bind(listen_on).map_err(|error| StartError::Listen { address: listen_on, error })?;
         Self::start_on(listener, config).await
     }
 
