@@ -94,7 +94,7 @@ fn turn_away(reception: &Reception, tcp: &TcpStream, why: NoSeat) {
 }
 
 /// Errors of a peer that was gone before it was accepted.
-fn is_of_the_connection(error: &std::io::Error) -> bool {
+fn is_of_the_connection(error: &io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(
         error.kind(),
