@@ -523,28 +523,58 @@ fn a_setting_of_centrifugo_that_is_off_or_changes_nothing_is_taken() {
 }
 
 #[test]
-fn a_variable_that_sets_nothing_is_told() {
-    let load = |name: &str| Sources::new().env([(name.into(), "1".into())]).load();
-    let line = |name: &str| load(name).expect_err("it sets nothing").to_string();
-    assert_eq!(
-        line("TRUNKLINE_CLIENT_CHANNEL_LIMITS"),
-        "TRUNKLINE_CLIENT_CHANNEL_LIMITS: there is no setting for this variable; did you mean \
-         TRUNKLINE_CLIENT_CHANNEL_LIMIT?"
-    );
-    assert_eq!(
-        line("TRUNKLINE_CHANNEL_NAMESPACES_CHAT_PRESENCE"),
-        "TRUNKLINE_CHANNEL_NAMESPACES_CHAT_PRESENCE: there is no setting for this variable"
-    );
-    // What Kubernetes says about a service called `trunkline`, and what others call theirs.
-    for name in [
-        "TRUNKLINE_PORT",
-        "TRUNKLINE_PORT_8000_TCP",
-        "TRUNKLINE_SERVICE_HOST",
-        "PATH",
-        "TRUNKLINE_CONFIG",
+fn of_a_variable_that_sets_nothing_there_is_a_warning() {
+    let told = |name: &str| {
+        let named = ("TRUNKLINE_CHANNEL_NAMESPACES".into(), "chat".into());
+        let loaded = Sources::new().env([(name.into(), "1".into()), named]).load();
+        warnings(&loaded.unwrap_or_else(|problems| panic!("{name}: {problems}")))
+    };
+    for (name, hint) in [
+        ("CLIENT_CHANNEL_LIMITS", "; did you mean TRUNKLINE_CLIENT_CHANNEL_LIMIT?"),
+        (
+            "CHANNEL_NAMESPACES_CHAT_HISTORY_SIZ",
+            "; did you mean TRUNKLINE_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE?",
+        ),
+        (
+            "CHANNEL_NAMESPACES_NEWS_PRESENCE",
+            "; did you mean TRUNKLINE_CHANNEL_NAMESPACES_CHAT_PRESENCE?",
+        ),
+        ("SOMETHING_ELSE", ""),
     ] {
-        assert!(load(name).is_ok(), "{name}");
+        let expect = format!("TRUNKLINE_{name}: there is no setting for this variable{hint}");
+        assert_eq!(told(&format!("TRUNKLINE_{name}")), [expect]);
     }
+    for name in ["PATH", "TRUNKLINE_CONFIG", "TRUNKLINE_URL"] {
+        assert_eq!(told(name), [""; 0], "{name}");
+    }
+    // A key that somebody wrote down is another matter, in a variable too.
+    let json = r#"[{"name":"chat","history_siz":1}]"#;
+    let env = [("TRUNKLINE_CHANNEL_NAMESPACES".into(), json.into())];
+    assert!(Sources::new().env(env).load().is_err());
+    assert!(Sources::new().set("client.channel_limits", "1").load().is_err());
+}
+
+/// What Kubernetes tells a container about services by these names, in the same namespace.
+#[test]
+fn variables_that_kubernetes_makes_of_a_service_are_nobodys() {
+    for service in ["TRUNKLINE", "TRUNKLINE_SERVER", "TRUNKLINE_HTTP_SERVER", "TRUNKLINE_NODE"] {
+        let variables = [
+            ("SERVICE_HOST", "10.0.0.11"),
+            ("SERVICE_PORT", "8000"),
+            ("SERVICE_PORT_HTTP", "8000"),
+            ("PORT", "tcp://10.0.0.11:8000"),
+            ("PORT_8000_TCP", "tcp://10.0.0.11:8000"),
+            ("PORT_8000_TCP_PROTO", "tcp"),
+            ("PORT_8000_TCP_PORT", "8000"),
+            ("PORT_8000_TCP_ADDR", "10.0.0.11"),
+        ];
+        let env = variables.map(|(name, value)| (format!("{service}_{name}"), value.into()));
+        let loaded = Sources::new().env(env).load().unwrap_or_else(|it| panic!("{service}: {it}"));
+        assert_eq!(warnings(&loaded), [""; 0], "{service}");
+        assert_eq!(loaded.config.http_server.port, 8000, "{service}");
+    }
+    let env = [("TRUNKLINE_HTTP_SERVER_PORT".into(), "9000".into())];
+    assert_eq!(Sources::new().env(env).load().expect("a port").config.http_server.port, 9000);
 }
 
 #[test]

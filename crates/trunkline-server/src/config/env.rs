@@ -1,4 +1,7 @@
 //! Environment variables: a key in capitals, with `_` for each dot.
+//!
+//! Whoever starts the process need not be whoever configures it: of variables that are no setting there is
+//! a warning, where a key of a file or a flag would be refused.
 
 use super::channel::namespace_key;
 use super::node::Node;
@@ -11,7 +14,7 @@ use super::{Config, Place, absent, suggest};
 const NAMESPACES: &str = "CHANNEL_NAMESPACES";
 
 /// Variables of the command itself.
-const NOT_SETTINGS: [&str; 1] = ["CONFIG"];
+const NOT_SETTINGS: [&str; 2] = ["CONFIG", "URL"];
 
 /// Reads the variables that begin with `prefix`.
 pub(super) fn read(
@@ -20,54 +23,51 @@ pub(super) fn read(
     reader: &mut Reader,
     namespaces: &mut Vec<String>,
 ) {
-    let mut ours: Vec<_> = variables
+    let ours: Vec<_> = variables
         .iter()
         .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, name, value)))
-        .filter(|(rest, ..)| !NOT_SETTINGS.contains(rest) && !is_service_link(rest))
+        .filter(|(rest, _, value)| !NOT_SETTINGS.contains(rest) && !is_service_link(rest, value))
         .collect();
-    // The namespaces are named first, so that what else is said of them finds them.
-    ours.sort_by_key(|(rest, ..)| (*rest != NAMESPACES, *rest));
-    let known = known();
-    for (rest, name, value) in ours {
-        let place = Place::Env(name.clone());
-        match key_of(rest, &known, namespaces) {
-            Some(key) => flatten(key, Node::text(value), &place, reader, namespaces),
+    // They are named first, so that what else is said of them finds them.
+    let (names, others): (Vec<_>, Vec<_>) =
+        ours.into_iter().partition(|(rest, ..)| *rest == NAMESPACES);
+    for (_, name, value) in names {
+        let key = "channel.namespaces".into();
+        flatten(key, Node::text(value), &Place::Env(name.clone()), reader, namespaces);
+    }
+    let known = known(namespaces);
+    for (rest, name, value) in others {
+        let found = known.iter().find(|(variable, _)| variable == rest).map(|(_, key)| key.clone());
+        match found.or_else(|| absent::key_of_variable(rest)) {
+            Some(key) => {
+                flatten(key, Node::text(value), &Place::Env(name.clone()), reader, namespaces);
+            }
             None => {
                 let hint = suggest::nearest(rest, known.iter().map(|(it, _)| it.as_str()));
                 let hint =
                     hint.map(|it| format!("; did you mean {prefix}{it}?")).unwrap_or_default();
                 let message = format!("there is no setting for this variable{hint}");
-                reader.problems.push(Problem::new(name, message, Place::Default));
+                reader.warnings.push(Problem::new(name, message, Place::Default));
             }
         }
     }
 }
 
-/// The key that a variable sets.
-fn key_of(rest: &str, known: &[(String, String)], namespaces: &[String]) -> Option<String> {
-    if rest == NAMESPACES {
-        return Some("channel.namespaces".into());
-    }
-    if let Some((_, key)) = known.iter().find(|(variable, _)| variable == rest) {
-        return Some(key.clone());
-    }
-    if let Some(of_namespace) = rest.strip_prefix(NAMESPACES).and_then(|it| it.strip_prefix('_')) {
-        let option = |name: &str| of_namespace.strip_prefix(&spelt(name))?.strip_prefix('_');
-        // Of `a` and `a_b`, the longer is meant.
-        let named = namespaces.iter().filter(|name| option(name).is_some());
-        let name = named.max_by_key(|name| name.len())?;
-        let option = option(name)?.to_ascii_lowercase();
-        return Some(format!("{}.{option}", namespace_key(name)));
-    }
-    absent::key_of_variable(rest)
-}
-
-/// Every setting but those of namespaces, by its variable.
-fn known() -> Vec<(String, String)> {
+/// Every setting by its variable, with those of the namespaces that have been named.
+fn known(namespaces: &[String]) -> Vec<(String, String)> {
     let mut keys: Vec<String> =
         Config::default().describe().into_iter().map(|setting| setting.key).collect();
     keys.extend(absent::exact_keys());
-    keys.into_iter().map(|key| (spelt(&key), key)).collect()
+    let options = keys.iter().filter_map(|key| key.strip_prefix("channel.without_namespace."));
+    let of_namespaces: Vec<_> = options
+        .flat_map(|option| {
+            namespaces.iter().map(move |name| {
+                let variable = format!("{NAMESPACES}_{}_{}", spelt(name), spelt(option));
+                (variable, format!("{}.{option}", namespace_key(name)))
+            })
+        })
+        .collect();
+    keys.into_iter().map(|key| (spelt(&key), key)).chain(of_namespaces).collect()
 }
 
 /// As it stands in the name of a variable.
@@ -75,11 +75,27 @@ fn spelt(key: &str) -> String {
     key.replace(['.', '-'], "_").to_ascii_uppercase()
 }
 
-/// Kubernetes describes each service to every container: a service called `trunkline` gives
-/// `TRUNKLINE_PORT=tcp://10.0.0.1:8000`, `TRUNKLINE_SERVICE_HOST`, and more.
-fn is_service_link(rest: &str) -> bool {
-    let words = ["PORT", "SERVICE_HOST", "SERVICE_PORT"];
-    words.iter().any(|word| {
-        rest == *word || rest.strip_prefix(word).is_some_and(|more| more.starts_with('_'))
+/// Kubernetes describes each service to every container: one called `trunkline` gives
+/// `TRUNKLINE_PORT=tcp://10.0.0.1:8000`, `TRUNKLINE_SERVICE_HOST`, `TRUNKLINE_PORT_8000_TCP_ADDR` and more, and
+/// one called `trunkline-http-server` a `TRUNKLINE_HTTP_SERVER_PORT`, which only by its value is not ours.
+fn is_service_link(rest: &str, value: &str) -> bool {
+    let is_of = |word: &str| rest == word || rest.ends_with(&format!("_{word}"));
+    let is_url = value.starts_with("tcp://") || value.starts_with("udp://");
+    is_of("SERVICE_HOST")
+        || is_of("SERVICE_PORT")
+        || rest.starts_with("SERVICE_PORT_")
+        || rest.contains("_SERVICE_PORT_")
+        || (is_of("PORT") && (is_url || rest == "PORT"))
+        || is_port_of_service(rest)
+}
+
+/// `PORT_8000_TCP`, and with `_PROTO`, `_PORT` or `_ADDR` behind it.
+fn is_port_of_service(rest: &str) -> bool {
+    let rest =
+        ["_PROTO", "_PORT", "_ADDR"].iter().find_map(|it| rest.strip_suffix(it)).unwrap_or(rest);
+    let number = ["_TCP", "_UDP", "_SCTP"].iter().find_map(|it| rest.strip_suffix(it));
+    number.and_then(|it| it.rsplit_once('_')).is_some_and(|(before, number)| {
+        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        is_number && (before == "PORT" || before.ends_with("_PORT"))
     })
 }

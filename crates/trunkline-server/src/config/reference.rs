@@ -23,6 +23,9 @@ Namespaces are a list in a file. In the environment, `TRUNKLINE_CHANNEL_NAMESPAC
 `TRUNKLINE_CHANNEL_NAMESPACES_CHAT_HISTORY_SIZE=100` says more; they come on top of those of the file. In a flag, an
 option is `channel.namespaces[chat].history_size`. Lists of texts have spaces between them in variables and flags.
 
+A key of a file or a flag that is no setting keeps the server from starting. Of a variable there is a warning, and none of
+those that Kubernetes makes of services: `TRUNKLINE_SERVICE_HOST`, `TRUNKLINE_PORT_8000_TCP`, `TRUNKLINE_PORT=tcp://…`.
+
 Keys are those of Centrifugo 6 where it has one, so that its files load. A setting of its that is not here is refused if
 the server would be less safe, or would deliver less, than its owner thinks; else there is a warning.
 
