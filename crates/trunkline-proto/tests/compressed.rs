@@ -329,6 +329,29 @@ fn sec_pd_03_the_limit_is_for_what_comes_out() {
     }
 }
 
+/// SEC-PD-04: the limit of a frame is for what comes in, the limit of a message for what comes out; neither stands in
+/// for the other.
+#[test]
+fn sec_pd_04_a_small_frame_may_not_inflate_beyond_a_message() {
+    let change = |settings: &mut Settings| {
+        settings.limits.frame_bytes = Limit::at_most(1000);
+        settings.limits.message_bytes = Limit::at_most(4000);
+    };
+    let hear_one = |role: Role, payload: &[u8]| {
+        let driven = Driven::new(compressed(role, Memory::Dedicated, true, change));
+        hear(driven, &frame(role.peer(), 0xc2, payload), &[])
+    };
+    for role in ROLES {
+        let payload = bomb(4001);
+        assert!(payload.len() < 100);
+        let too_big = ProtocolError::MessageTooBig { limit: 4000 };
+        assert_eq!(hear_one(role, &payload), (vec![], Some(too_big)));
+        assert!(hear_one(role, &bomb(4000)) == (vec![binary(&[b'z'; 4000])], None));
+        let too_big = ProtocolError::FrameTooBig { limit: 1000 };
+        assert_eq!(hear_one(role, &stored(&[7; 1001])), (vec![], Some(too_big)));
+    }
+}
+
 /// The cap holds while a bomb goes off, and its memory with it.
 #[test]
 fn sec_pd_01_a_bomb_stops_at_the_cap() {

@@ -249,3 +249,30 @@ fn sec_rl_09_flood_of_tiny_messages_stays_with_the_peer() {
         }
     }
 }
+
+/// SEC-RL-12: connections that come, say something and go, half of them by a reset, leave nothing behind.
+#[test]
+fn sec_rl_12_connections_that_come_and_go_leave_nothing() {
+    const CONNECTIONS: usize = 500;
+    let runtime = runtime();
+    // The first round has the buffers of the thread made.
+    for round in 0..2 {
+        let cost = cost(&runtime, async {
+            for number in 0..CONNECTIONS {
+                let (mut ours, control, raw) = server(1 << 20).await;
+                control.push(&frame(Role::Client, BINARY, &[7; 1000]));
+                let message = ours.recv().await.unwrap().unwrap();
+                ours.send(message).await.unwrap();
+                if number % 2 == 0 {
+                    control.fail_reads(std::io::ErrorKind::ConnectionReset);
+                    assert!(matches!(ours.recv().await, Err(Error::Disconnected)));
+                } else {
+                    control.push(&frame(Role::Client, 0x88, &1000_u16.to_be_bytes()));
+                    assert!(ours.recv().await.unwrap().is_none());
+                }
+                drop((ours, raw));
+            }
+        });
+        assert!(round == 0 || cost.bytes_current == 0, "{} bytes stay", cost.bytes_current);
+    }
+}

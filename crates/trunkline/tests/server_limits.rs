@@ -37,6 +37,29 @@ async fn beyond_the_limit_in_all_the_answer_is_503() {
     assert_echo(&mut two, "untouched").await;
 }
 
+/// SEC-RL-12: each seat is given back, however a connection ends; else four would be taken soon.
+#[tokio::test]
+async fn sec_rl_12_hundreds_that_come_and_go_take_four_seats() {
+    let (server, address) = bind().await;
+    let (handle, _serving) = serve_echo(server.with_connections(Limit::at_most(4)));
+    for number in 0..400 {
+        until_counted(&handle, |counts| counts.open < 4).await;
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let mut ws = trunkline::connect_over("ws://localhost/", tcp).await.unwrap();
+        ws.send("hello").await.unwrap();
+        match number % 4 {
+            // A close frame; the end of the stream; a reset, since the echo has not been read.
+            0 => ws.close(CloseCode::NORMAL, "").await.unwrap(),
+            1 => drop(ws.recv().await.unwrap()),
+            2 => ws.stream().set_zero_linger().unwrap(),
+            _ => {}
+        }
+    }
+    until_counted(&handle, |counts| counts.open == 0).await;
+    let counts = handle.counts();
+    assert_eq!((counts.admitted, counts.full), (400, 0));
+}
+
 /// Linux has a whole network of loopback addresses to come from.
 #[cfg(target_os = "linux")]
 #[tokio::test]

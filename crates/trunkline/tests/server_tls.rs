@@ -327,3 +327,27 @@ async fn draining_ends_tls_handshakes() {
     assert_elapsed(start, 0);
     assert_eq!(said(&mut tcp).await, "");
 }
+
+/// SEC-TL-08: what a client sends before the handshake is done could be sent again by anybody who heard it: a server
+/// takes none, and a ticket does not offer it.
+#[tokio::test]
+async fn sec_tl_08_early_data_is_not_taken() {
+    let authority = Authority::new();
+    let (_handle, address) = serve_tls(server_tls(&localhost(&authority))).await;
+    let mut config = Arc::unwrap_or_clone(client(&authority, &[]));
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    for resumed in [false, true] {
+        let tls = secure(&config, address).await.unwrap();
+        let kind = tls.get_ref().1.handshake_kind();
+        assert_eq!(kind == Some(rustls::HandshakeKind::Resumed), resumed, "{kind:?}");
+        let mut ws = trunkline::connect_over("ws://localhost/", tls).await.unwrap();
+        ws.send("a ticket comes with the answer").await.unwrap();
+        ws.recv().await.unwrap();
+        ws.close(CloseCode::NORMAL, "").await.unwrap();
+    }
+    // A client with a ticket would be able to write by now, if the ticket said so.
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut third = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
+    assert!(third.early_data().is_none());
+}

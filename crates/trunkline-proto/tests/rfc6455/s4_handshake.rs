@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use trunkline_proto::handshake::{
-    AcceptError, Acceptance, Headers, InvalidHeader, OriginPolicy, Refusal, Request, RequestHead,
-    ServerConfig, ServerHandshake, Subprotocols,
+    AcceptError, Acceptance, ClientConfig, ClientHandshake, Headers, InvalidHeader, OriginPolicy,
+    Refusal, Request, RequestHead, ServerConfig, ServerHandshake, Subprotocols,
 };
 
 use crate::handshakes::{
-    ACCEPT, KEY, check, check_default, check_refusal, serve, switching, upgrade,
+    ACCEPT, KEY, NONCE, check, check_default, check_refusal, serve, switching, upgrade,
 };
 
 fn config(change: impl FnOnce(&mut ServerConfig)) -> ServerConfig {
@@ -90,6 +90,19 @@ fn sec_hs_09_unknown_extensions_are_ignored() {
     let twice =
         upgrade().and("Sec-WebSocket-Extensions", &twice).and("Sec-WebSocket-Extensions", &twice);
     check_default(twice.bytes(), 400);
+}
+
+/// SEC-PD-10: compression tells lengths, so it is off until somebody switches it on.
+#[test]
+fn sec_pd_10_no_compression_by_default() {
+    let offer = upgrade().and("Sec-WebSocket-Extensions", "permessage-deflate").bytes();
+    let answer = check_default(&offer, 101);
+    assert!(!answer.has_field("Sec-WebSocket-Extensions"));
+    assert!(answer.agreement.unwrap().deflate.is_none());
+    let url = "ws://server.example.com/".parse().unwrap();
+    let client = ClientHandshake::new(&url, Arc::new(ClientConfig::default()), NONCE).unwrap();
+    let request = std::str::from_utf8(client.request()).unwrap().to_lowercase();
+    assert!(!request.contains("sec-websocket-extensions"), "{request}");
 }
 
 #[test]
