@@ -25,6 +25,7 @@ mod listener;
 mod metrics;
 mod node;
 mod peer;
+mod private;
 mod process;
 mod random;
 mod reception;

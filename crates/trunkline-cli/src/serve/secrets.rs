@@ -88,7 +88,10 @@ impl Secrets {
     }
 
     fn write(&self, dir: &Path, path: &Path) -> std::io::Result<()> {
-        fs::create_dir_all(dir)?;
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(dir)?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -377,3 +377,24 @@ fn the_file_stays_small_however_much_is_published() {
     assert_eq!(world.publish("room:0", keyed("again", "0")).unwrap().offset, 1);
     log.close().unwrap();
 }
+
+/// Whatever the umask is: the usual one leaves both to be read by everybody.
+#[cfg(unix)]
+#[test]
+fn what_is_on_the_disk_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let dir = folder.path().join("made/here");
+    let (_, log, _) = open(options(&dir, Fsync::Always), BrokerLimits::default(), start()).unwrap();
+    log.close().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name());
+    }
+    assert!(names.contains(&"history.redb".into()), "{names:?}");
+}

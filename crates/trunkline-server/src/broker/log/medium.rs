@@ -1,7 +1,8 @@
 //! [`Medium`]: where the bytes of a log are.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+#[cfg(unix)]
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
+
+use crate::private;
 
 /// Opens what a log is kept in: a file. Tests have others, which fail or remember every write.
 pub type Medium = Arc<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
@@ -25,7 +28,7 @@ pub(super) struct Bounded {
 pub(super) fn file(path: &Path) -> Medium {
     let path = path.to_owned();
     Arc::new(move || {
-        let mut options = OpenOptions::new();
+        let mut options = private::options();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
         let backend = FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Box::new(backend))

@@ -44,6 +44,7 @@ use self::journal::Journal;
 use self::store::{State, Store, StoreError};
 use super::BrokerLimits;
 use super::partition::Entropy;
+use crate::private;
 
 /// The file with the rows, in the folder of a log.
 const STORE: &str = "history.redb";
@@ -247,9 +248,9 @@ fn begin(path: &Path) -> Result<(), OpenError> {
 fn lock(options: &LogOptions) -> Result<File, OpenError> {
     let dir = &options.dir;
     let failed = |path: PathBuf| move |source| OpenError::Io { path, source };
-    std::fs::create_dir_all(dir).map_err(failed(dir.clone()))?;
+    private::make_folder(dir).map_err(failed(dir.clone()))?;
     let path = dir.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = private::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(failed(path.clone()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
