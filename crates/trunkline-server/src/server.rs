@@ -13,7 +13,7 @@ use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 
 use crate::admission::{Admission, AdmissionLimits};
 use crate::broker::{
-    Broker, BrokerLimits, Fsync, Log, LogOptions, MemoryBroker, Opened, Partitions,
+    Broker, BrokerLimits, Fsync, Homes, Log, LogOptions, MemoryBroker, Opened, Partitions,
 };
 use crate::config::{self, Config, Reload};
 use crate::demo;
@@ -59,7 +59,11 @@ impl Server {
     pub async fn start_on(listener: TcpListener, config: Config) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Io)?;
         let shards = shards(&config);
-        let (links, receivers) = Links::new(shards);
+        let homes = match &config.data.dir {
+            Some(dir) => Homes::kept_in(dir, shards).map_err(StartError::Log)?,
+            None => Homes::of_process(shards),
+        };
+        let (links, receivers) = Links::new(shards, homes);
         let node = Node::new(links.clone());
         let admission = Admission::new(AdmissionLimits::of(&config));
         let market = config.demo.then(|| config.namespaces());
@@ -207,6 +211,7 @@ fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>)
         path = %report.path.display(),
         channels = report.channels,
         publications = report.publications,
+        moved = report.moved,
         epochs_renewed = report.epochs_renewed,
         "history was read from disk"
     );

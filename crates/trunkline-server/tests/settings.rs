@@ -84,3 +84,19 @@ async fn an_address_has_as_many_connections_as_it_may() {
     assert!(trunkline::connect(&url).await.is_err(), "a second one may not");
     drop(first);
 }
+
+/// A server that starts again finds its channels where they were; `tests/broker` says what follows from it.
+#[tokio::test]
+async fn a_data_directory_keeps_where_channels_live() {
+    let dir = std::env::temp_dir().join(format!("trunkline-settings-{}", std::process::id()));
+    let sources = Sources::new().set("data.dir", dir.to_str().unwrap()).set("node.shards", "3");
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let server = start(sources.clone()).await;
+        keys.push(std::fs::read(dir.join("homes.key")).unwrap());
+        drop(server);
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(keys[0].len(), 16);
+    assert_eq!(keys[0], keys[1]);
+}

@@ -13,6 +13,7 @@
 
 mod agenda;
 mod channel;
+mod homes;
 mod ledger;
 mod limits;
 mod log;
@@ -31,6 +32,7 @@ use std::time::Instant;
 use trunkline_hub::Now;
 use trunkline_hub::broker::{Answer, Delivery, Request};
 
+pub use homes::Homes;
 pub use limits::BrokerLimits;
 pub use log::{
     Fsync, Log, LogBroker, LogOptions, LogReport, LogStats, Medium, OpenError, Opened, Partitions,

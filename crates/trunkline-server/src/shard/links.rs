@@ -1,12 +1,12 @@
 //! [`Links`]: which channel lives on which shard, and the way there.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use trunkline_hub::ChannelName;
 
 use super::{Message, Receiver, Sender, inbox};
+use crate::broker::Homes;
 
 /// The ways to all shards of this process.
 #[derive(Clone)]
@@ -14,24 +14,22 @@ pub(crate) struct Links(Arc<Shared>);
 
 struct Shared {
     senders: Vec<Sender>,
-    /// Keyed, so that nobody can choose names that all live on one shard.
-    hasher: RandomState,
+    homes: Homes,
     congested: Arc<AtomicUsize>,
 }
 
 impl Links {
-    /// Ways to `shards` shards, and where each of them takes its messages from.
-    pub(crate) fn new(shards: u16) -> (Self, Vec<Receiver>) {
+    /// Ways to `shards` shards, among which `homes` divides the channels, and where each of them takes its
+    /// messages from.
+    pub(crate) fn new(shards: u16, homes: Homes) -> (Self, Vec<Receiver>) {
         let congested = Arc::default();
         let (senders, receivers) = (0..shards).map(|_| inbox(&congested)).unzip();
-        (Self(Arc::new(Shared { senders, hasher: RandomState::new(), congested })), receivers)
+        (Self(Arc::new(Shared { senders, homes, congested })), receivers)
     }
 
     /// The shard whose partition sequences the publications of `channel`.
     pub(crate) fn home(&self, channel: &ChannelName) -> u16 {
-        let shards = self.0.senders.len() as u64;
-        let shard = if shards == 1 { 0 } else { self.0.hasher.hash_one(channel) % shards };
-        u16::try_from(shard).unwrap_or(0)
+        self.0.homes.of(channel)
     }
 
     pub(crate) fn send(&self, shard: u16, message: Message) {

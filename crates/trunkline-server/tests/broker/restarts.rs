@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_hub::broker::{Operation, Outcome, Publish};
 use trunkline_hub::{CommandError, HistoryOptions, StreamPosition};
 use trunkline_server::broker::{
-    Broker, BrokerLimits, Fsync, Log, LogOptions, LogReport, OpenError, Partitions,
+    Broker, BrokerLimits, Fsync, Homes, Log, LogOptions, LogReport, OpenError, Partitions,
 };
 
 use crate::folder::Folder;
@@ -162,16 +162,14 @@ fn what_expired_meanwhile_is_not_kept() {
 /// The partitions of a process that has `count`, and a way to ask them.
 struct Node {
     worlds: Vec<World>,
+    homes: Homes,
     log: Log,
     report: LogReport,
 }
 
-fn home(count: usize) -> impl Fn(&trunkline_hub::ChannelName) -> usize {
-    move |channel| channel.as_str().bytes().map(usize::from).sum::<usize>() % count
-}
-
 impl Node {
-    fn open(folder: &Path, count: usize) -> Self {
+    fn open(folder: &Path, count: u16) -> Self {
+        let homes = Homes::kept_in(folder, count).unwrap();
         let (mut wakes, mut receivers) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (wake, receiver) = std::sync::mpsc::channel();
@@ -180,8 +178,8 @@ impl Node {
         }
         let mut seed = 0;
         let partitions = Partitions {
-            count,
-            home: &home(count),
+            count: count.into(),
+            home: &|channel| homes.of(channel).into(),
             limits: BrokerLimits::default(),
             entropy: &mut || {
                 seed += 1;
@@ -198,12 +196,11 @@ impl Node {
             let broker: Box<dyn Broker> = Box::new(broker);
             World::new(broker, Some(receiver), now)
         };
-        Self { worlds: brokers.map(world).collect(), log: opened.log, report: opened.report }
+        Self { worlds: brokers.map(world).collect(), homes, log: opened.log, report: opened.report }
     }
 
     fn of(&mut self, channel: &str) -> &mut World {
-        let index = home(self.worlds.len())(&name(channel));
-        &mut self.worlds[index]
+        &mut self.worlds[usize::from(self.homes.of(&name(channel)))]
     }
 }
 
@@ -212,9 +209,12 @@ fn the_number_of_partitions_may_change() {
     let folder = Folder::new();
     let channels: Vec<_> = (0..20).map(|it| format!("room:{it}")).collect();
     let mut positions: Vec<Option<StreamPosition>> = vec![None; channels.len()];
+    let mut before = 1;
     for (round, count) in [1, 3, 3, 2, 7].into_iter().enumerate() {
         let mut node = Node::open(folder.path(), count);
         assert!(!node.report.epochs_renewed);
+        assert_eq!(node.report.moved, count != before, "from {before} to {count}");
+        before = count;
         for (channel, last) in channels.iter().zip(&mut positions) {
             let world = node.of(channel);
             if let Some(last) = last {
@@ -376,6 +376,59 @@ fn the_file_stays_small_however_much_is_published() {
     // Its publication was dead long ago.
     assert_eq!(world.publish("room:0", keyed("again", "0")).unwrap().offset, 1);
     log.close().unwrap();
+}
+
+/// The key is made once, for the owner alone, and what it says is the same in every process.
+#[test]
+fn channels_live_where_they_lived_before() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let names: Vec<_> = (0..1000).map(|it| name(&format!("room:{it}"))).collect();
+    let homes = |folder: &Folder| -> Vec<u16> {
+        let homes = Homes::kept_in(folder.path(), 8).unwrap();
+        names.iter().map(|it| homes.of(it)).collect()
+    };
+    let first = homes(&folder);
+    assert_eq!(homes(&folder), first);
+    assert_ne!(homes(&other), first, "each folder has a key of its own");
+    for partition in 0..8 {
+        let count = first.iter().filter(|it| **it == partition).count();
+        assert!((60..200).contains(&count), "{count} of 1000 in one of 8");
+    }
+}
+
+/// SipHash-1-3 by its definition: homes do not change with the version of anything.
+#[test]
+fn homes_are_the_same_in_every_version() {
+    let key: [u8; 16] = std::array::from_fn(|it| it as u8);
+    let homes = Homes::new(&key, 10_007);
+    let found = ["news", "room:1", "chat:#anna"].map(|it| homes.of(&name(it)));
+    assert_eq!(found, [1868, 8477, 642]);
+}
+
+/// Without its key a folder is as good; its channels only move.
+#[test]
+fn a_key_that_is_lost_or_cut_off_is_made_anew() {
+    let folder = Folder::new();
+    let channels: Vec<_> = (0..50).map(|it| format!("room:{it}")).collect();
+    let mut node = Node::open(folder.path(), 4);
+    for channel in &channels {
+        node.of(channel).say(channel, "1");
+    }
+    drop(node.worlds);
+    node.log.close().unwrap();
+    let key = folder.path().join("homes.key");
+    for lose in [|path: &Path| std::fs::remove_file(path), |path: &Path| std::fs::write(path, "x")]
+    {
+        lose(&key).unwrap();
+        let mut node = Node::open(folder.path(), 4);
+        assert!(node.report.moved && !node.report.epochs_renewed);
+        assert_eq!(std::fs::read(&key).unwrap().len(), 16);
+        for channel in &channels {
+            assert_eq!(node.of(channel).kept(channel), ["1"]);
+        }
+        drop(node.worlds);
+        node.log.close().unwrap();
+    }
 }
 
 /// Whatever the umask is: the usual one leaves both to be read by everybody.

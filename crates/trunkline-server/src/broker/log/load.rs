@@ -93,6 +93,7 @@ pub(super) fn load(
         path,
         channels: all.iter().map(|it| it.partition.streams().count()).sum(),
         publications: all.iter().map(|it| it.partition.stats().publications).sum(),
+        moved: !is_home,
         epochs_renewed: renews,
         damage,
     };

@@ -37,13 +37,13 @@ pub(super) fn file(path: &Path) -> Medium {
 
 /// A new file is only sure to be found again once its folder is on the disk, too.
 #[cfg(unix)]
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::broker) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Elsewhere a folder cannot be opened, and the file system sees to it.
 #[cfg(not(unix))]
-pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+pub(in crate::broker) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

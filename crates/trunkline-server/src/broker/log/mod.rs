@@ -38,6 +38,7 @@ use trunkline_hub::{ChannelName, Now};
 pub use broker::LogBroker;
 pub use error::OpenError;
 pub use medium::Medium;
+pub(super) use medium::sync_folder;
 pub use options::{Fsync, LogOptions};
 
 use self::journal::Journal;
@@ -55,8 +56,8 @@ const LOCK: &str = "lock";
 pub struct Partitions<'a> {
     /// How many: 65 535 at most.
     pub count: usize,
-    /// Where a channel lives. May be another function than that of the process which wrote the log, and
-    /// `count` another number.
+    /// Where a channel lives: [`Homes`](super::Homes). May be another function than that of the process
+    /// which wrote the log, and `count` another number; but then all is written anew.
     pub home: &'a dyn Fn(&ChannelName) -> usize,
     /// What each may keep.
     pub limits: BrokerLimits,
@@ -87,6 +88,8 @@ pub struct LogReport {
     pub channels: usize,
     /// Publications that are kept.
     pub publications: usize,
+    /// Channels live in other partitions than before, so all was written anew.
+    pub moved: bool,
     /// Clients that come back are told that they may have missed something: all epochs are new. The last
     /// process ended without closing the log under a policy that does not write at once, or the
     /// file is damaged.
@@ -240,7 +243,7 @@ fn begin(path: &Path) -> Result<(), OpenError> {
     let closed = store.commit(std::iter::empty::<Vec<u8>>(), &[], Some(State::Closed));
     closed.map_err(|error| failed(std::io::Error::other(error)))?;
     drop(store);
-    std::fs::rename(&new, path).and_then(|()| medium::sync_folder(path)).map_err(failed)
+    std::fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(failed)
 }
 
 /// Makes the folder if it is not there, and sees to it that no other process uses it. The lock goes
