@@ -15,9 +15,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let sources =
-            settings.iter().fold(Sources::new(), |sources, (key, value)| sources.set(*key, *value));
-        Self::start_with(sources.load().expect("a good configuration").config).await
+        Self::start_with(config(settings)).await
+    }
+
+    /// One that runs the demos.
+    pub(crate) async fn start_demo(settings: &[(&str, &str)]) -> Self {
+        let mut config = config(settings);
+        trunkline_server::demo::enable(&mut config);
+        Self::start_with(config).await
     }
 
     pub(crate) async fn start_with(config: Config) -> Self {
@@ -28,6 +33,12 @@ impl Running {
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.local_addr()
     }
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    let sources =
+        settings.iter().fold(Sources::new(), |sources, (key, value)| sources.set(*key, *value));
+    sources.load().expect("a good configuration").config
 }
 
 pub(crate) struct Client {
