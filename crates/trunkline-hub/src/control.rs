@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::channel_name::ChannelName;
 use crate::command::{Refreshed, ServerSubscription, SubscribeRights};
+use crate::connect::ttl_s;
 use crate::error::{CommandError, Disconnect, Unsubscribed};
-use crate::hub::{Hub, SMALL_ENTRY_BYTES, seconds, ttl_s};
+use crate::hub::{Hub, SMALL_ENTRY_BYTES, seconds};
 use crate::identity::ClientId;
 use crate::now::Now;
 use crate::position::StreamPosition;

@@ -5,25 +5,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use crate::broker::{Answer, Operation, Outcome, Publish, Request, RequestId};
+use crate::broker::{Answer, Operation, Outcome, Request, RequestId};
 use crate::channel::{ChannelId, Channels};
 use crate::channel_name::ChannelName;
-use crate::command::{Command, Connect, History, HistoryFilter};
+use crate::counts::{Counts, Gauges};
 use crate::deadlines::{Alarm, Deadlines};
 use crate::entropy::{Entropy, Keyed};
 use crate::error::{CommandError, Disconnect};
 use crate::limits::Limits;
 use crate::now::Now;
 use crate::options::{ChannelOptions, Namespaces};
-use crate::outbox::{Outbox, SpareQueues};
-use crate::pending::{Pending, Question, Waiting, Work};
+use crate::outbox::SpareQueues;
+use crate::pending::Work;
 use crate::permit::Asker;
-use crate::rate::Bucket;
-use crate::reply::{Connected, Entry, Push, Reply, ReplyBody, SharedPush};
+use crate::reply::{Entry, Push, Reply, ReplyBody, SharedPush};
 use crate::requests::{Purpose, Requests};
-use crate::session::{Phase, Session, SessionId, Sessions, Times};
+use crate::session::{Phase, SessionId, Sessions};
 
 /// What an entry without a payload weighs in an outbox.
 pub(crate) const SMALL_ENTRY_BYTES: usize = 64;
@@ -38,44 +35,6 @@ pub struct Settings {
     pub namespaces: Arc<Namespaces>,
     /// Clients may do everything, token or not. For development.
     pub insecure: bool,
-}
-
-/// Numbers that only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Commands, pongs left out.
-    pub commands: u64,
-    /// Commands that were answered with an error.
-    pub errors: u64,
-    /// Publications that came from the broker.
-    pub publications: u64,
-    /// Publications that were put into outboxes.
-    pub deliveries: u64,
-    /// Publications that were dropped for those who were slow, where the namespace says so.
-    pub dropped: u64,
-    /// Sessions that were closed because they were slow.
-    pub slow: u64,
-    /// Subscriptions that were told that publications may have been lost.
-    pub insufficient: u64,
-    /// Recoveries that gave back all that was missed.
-    pub recovered: u64,
-    /// Recoveries that could not.
-    pub unrecovered: u64,
-}
-
-/// How much there is at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gauges {
-    /// Sessions, those included that have not said who they are.
-    pub sessions: usize,
-    /// Channels with a subscriber.
-    pub channels: usize,
-    /// Subscriptions.
-    pub subscriptions: usize,
-    /// Users, the anonymous one left out.
-    pub users: usize,
 }
 
 /// All sessions of one thread, as a machine.
@@ -116,113 +75,6 @@ impl<E: Default> Hub<E> {
             counts: Counts::default(),
             subscriptions: 0,
         }
-    }
-
-    /// A client has come, and has not said who it is. It has [`Limits::stale_timeout`] to do so.
-    pub fn open(&mut self, now: Now) -> SessionId {
-        let limits = &self.settings.limits;
-        let id = self.sessions.insert(Session {
-            phase: Phase::Opened,
-            client: self.entropy.client_id(),
-            user: Arc::default(),
-            info: Bytes::new(),
-            client_side_refresh: false,
-            shared_info: None,
-            connect: None,
-            subscriptions: Vec::new(),
-            pending: Pending::default(),
-            outbox: Outbox::default(),
-            latest: Vec::new(),
-            is_marked: false,
-            times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
-            commands: Bucket::full(limits.command_rate, now.instant),
-            publications: Bucket::full(limits.publish_rate, now.instant),
-            opened_unix_ms: now.unix_ms,
-        });
-        self.arm(id);
-        id
-    }
-
-    /// The client has said who it is, which somebody has judged. `id` is what it called its command.
-    ///
-    /// A second one closes with 3501.
-    pub fn connect(&mut self, now: Now, session: SessionId, id: u32, connect: Connect) {
-        self.counts.commands += 1;
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        if it.phase != Phase::Opened {
-            return self.end(session, Disconnect::BAD_REQUEST);
-        }
-        let ttl_s = match ttl_s(connect.expire_at, now) {
-            Ok(ttl_s) => ttl_s,
-            Err(error) => return self.refuse_connect(session, id, error),
-        };
-        if connect.subscriptions.len() > self.settings.limits.subscriptions {
-            return self.end(session, Disconnect::CHANNEL_LIMIT);
-        }
-        it.phase = Phase::Connecting;
-        it.times.stale = None;
-        it.user = Arc::clone(&connect.user);
-        it.info = connect.info.clone();
-        it.client_side_refresh = connect.client_side_refresh;
-        it.times.expiry =
-            ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + self.settings.limits.expired_grace);
-        let told = ttl_s.filter(|_| connect.client_side_refresh);
-        it.pending.push(Waiting { id, channel: None, work: Work::Connecting });
-        if !connect.user.is_empty() {
-            self.users.entry(Arc::clone(&connect.user)).or_default().push(session);
-        }
-        self.begin_pings(now, session);
-        self.begin_own_subscriptions(now, session, connect, told);
-        self.settle(now, session);
-        self.arm(session);
-    }
-
-    /// The client may not connect, or a command of its could not even be judged: it is told `error`
-    /// under the `id` of its command. The connection of a client that is not connected cannot be used
-    /// for anything after that but to be closed.
-    pub fn refuse_connect(&mut self, session: SessionId, id: u32, error: CommandError) {
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        if it.phase == Phase::Opened {
-            it.phase = Phase::Connecting;
-        }
-        self.reply(session, id, Err(error));
-    }
-
-    /// A connected client asks for something.
-    pub fn handle_command(&mut self, now: Now, session: SessionId, id: u32, command: Command) {
-        if !self.admit(now, session) {
-            return;
-        }
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        let channel = command.channel().cloned();
-        if it.pending.holds_back(channel.as_ref()) {
-            return it.pending.push(Waiting { id, channel, work: Work::Held(command) });
-        }
-        let number = it.pending.next_number();
-        let is_next = it.pending.is_empty();
-        match self.begin(now, session, number, command) {
-            Work::Ready(result) if is_next => self.reply(session, id, result),
-            work => {
-                if let Some(it) = self.sessions.get_mut(session) {
-                    it.pending.push(Waiting { id, channel, work });
-                }
-                self.settle(now, session);
-            }
-        }
-        self.arm(session);
-    }
-
-    /// A command of the client was refused before it came here: its token was not good, or the name of
-    /// its channel is none. The client is told in its turn.
-    pub fn refuse(&mut self, now: Now, session: SessionId, id: u32, error: CommandError) {
-        if !self.admit(now, session) {
-            return;
-        }
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        if it.pending.is_empty() {
-            return self.reply(session, id, Err(error));
-        }
-        it.pending.push(Waiting { id, channel: None, work: Work::Ready(Err(error)) });
     }
 
     /// The client has answered a ping. Without one, it is closed with 3501.
@@ -331,93 +183,6 @@ impl<E: Default> Hub<E> {
         }
     }
 
-    /// Whether the session may act at all: it is connected, and not too fast.
-    fn admit(&mut self, now: Now, session: SessionId) -> bool {
-        let Some(it) = self.sessions.get_mut(session) else { return false };
-        match it.phase {
-            Phase::Ended(_) => return false,
-            Phase::Opened => {
-                self.end(session, Disconnect::BAD_REQUEST);
-                return false;
-            }
-            // A refused `connect` leaves nothing to wait for.
-            Phase::Connecting if it.pending.is_empty() => {
-                self.end(session, Disconnect::BAD_REQUEST);
-                return false;
-            }
-            Phase::Connecting | Phase::Connected => {}
-        }
-        self.counts.commands += 1;
-        if !it.commands.take(self.settings.limits.command_rate, now.instant) {
-            self.end(session, Disconnect::TOO_MANY_REQUESTS);
-            return false;
-        }
-        true
-    }
-
-    /// Does what can be done of a command at once, and says what is left.
-    fn begin(&mut self, now: Now, session: SessionId, number: u64, command: Command) -> Work {
-        let begun = match command {
-            Command::Subscribe(subscribe) => {
-                return match self.begin_subscribe(now, session, subscribe) {
-                    Ok(channel) => Work::Joining(channel),
-                    Err(error) => Work::Ready(Err(error)),
-                };
-            }
-            Command::Unsubscribe { channel } => {
-                self.unsubscribe(session, &channel);
-                Ok(ReplyBody::Unsubscribe)
-            }
-            Command::Publish { channel, data } => {
-                let publish = self.publication(now, session, &channel, data);
-                return self.asked(now, session, number, channel, Question::Publish, publish);
-            }
-            Command::History(History { channel, filter }) => {
-                let operation = self.history(session, &channel, filter);
-                return self.asked(now, session, number, channel, Question::History, operation);
-            }
-            Command::Presence { channel } => {
-                let operation =
-                    self.readable_presence(session, &channel).map(|()| Operation::Presence);
-                return self.asked(now, session, number, channel, Question::Presence, operation);
-            }
-            Command::PresenceStats { channel } => {
-                let operation =
-                    self.readable_presence(session, &channel).map(|()| Operation::PresenceStats);
-                let question = Question::PresenceStats;
-                return self.asked(now, session, number, channel, question, operation);
-            }
-            // Nobody listens yet; it has no answer either.
-            Command::Send { .. } => Err(CommandError::NotAvailable),
-            Command::Rpc { .. } => Err(CommandError::NotAvailable),
-            Command::Refresh(refreshed) => self.refresh(now, session, refreshed),
-            Command::SubRefresh { channel, rights } => {
-                self.sub_refresh(now, session, &channel, &rights)
-            }
-        };
-        Work::Ready(begun)
-    }
-
-    /// Asks the broker on behalf of a command, unless there is a reason against it.
-    fn asked(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        number: u64,
-        channel: ChannelName,
-        question: Question,
-        operation: Result<Operation, CommandError>,
-    ) -> Work {
-        match operation {
-            Err(error) => Work::Ready(Err(error)),
-            Ok(operation) => {
-                let purpose = Purpose::Command { session, number };
-                self.ask(now, &channel, operation, Some(purpose));
-                Work::Asked(question)
-            }
-        }
-    }
-
     pub(crate) fn ask(
         &mut self,
         now: Now,
@@ -427,51 +192,6 @@ impl<E: Default> Hub<E> {
     ) -> RequestId {
         let deadline = Requests::deadline(now.instant, self.settings.limits.broker_timeout);
         self.requests.ask(channel, operation, purpose.map(|purpose| (purpose, deadline)))
-    }
-
-    fn publication(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        channel: &ChannelName,
-        data: Bytes,
-    ) -> Result<Operation, CommandError> {
-        let options = self.options(channel)?;
-        self.asker(session, channel).may_publish(&options)?;
-        let rate = self.settings.limits.publish_rate;
-        let id = self.channels.id(channel);
-        let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
-        if !it.publications.take(rate, now.instant) {
-            return Err(CommandError::TooManyRequests);
-        }
-        let subscribed = id.and_then(|id| it.subscription(id)).map(|it| Arc::clone(&it.info));
-        let info = subscribed.unwrap_or_else(|| it.info_with(&Bytes::new()));
-        let history = options.history;
-        Ok(Operation::Publish(Publish { data, info: Some(info), history, ..Publish::default() }))
-    }
-
-    fn history(
-        &self,
-        session: SessionId,
-        channel: &ChannelName,
-        filter: HistoryFilter,
-    ) -> Result<Operation, CommandError> {
-        let options = self.options(channel)?;
-        self.asker(session, channel).may_read_history(&options)?;
-        let max = self.settings.limits.history_publications;
-        let limit = Some(filter.limit.unwrap_or(max).min(max));
-        Ok(Operation::History {
-            history: options.history,
-            filter: HistoryFilter { limit, ..filter },
-        })
-    }
-
-    fn readable_presence(
-        &self,
-        session: SessionId,
-        channel: &ChannelName,
-    ) -> Result<(), CommandError> {
-        self.asker(session, channel).may_read_presence(&*self.options(channel)?)
     }
 
     pub(crate) fn options(
@@ -490,88 +210,6 @@ impl<E: Default> Hub<E> {
             subscribed: session.zip(id).is_some_and(|(it, id)| it.subscription(id).is_some()),
             insecure: self.settings.insecure,
         }
-    }
-
-    /// Gives replies in the order of the commands, as far as they are there.
-    pub(crate) fn settle(&mut self, now: Now, session: SessionId) {
-        loop {
-            let Some(it) = self.sessions.get_mut(session) else { return };
-            let number = it.pending.next_number() - it.pending.len() as u64;
-            let Some(front) = it.pending.front_mut() else { return };
-            match &mut front.work {
-                Work::Asked(_) => return,
-                Work::Held(_) => {
-                    let Some(Work::Held(command)) = it.pending.front_mut().map(|front| {
-                        std::mem::replace(&mut front.work, Work::Asked(Question::Publish))
-                    }) else {
-                        return;
-                    };
-                    let work = self.begin(now, session, number, command);
-                    self.arm(session);
-                    let Some(it) = self.sessions.get_mut(session) else { return };
-                    let Some(front) = it.pending.front_mut() else { return };
-                    front.work = work;
-                }
-                Work::Joining(channel) => {
-                    let channel = *channel;
-                    if !self.settle_join(now, session, channel) {
-                        return;
-                    }
-                }
-                Work::Connecting => {
-                    if !self.settle_connect(now, session) {
-                        return;
-                    }
-                }
-                Work::Ready(_) => {
-                    let Some(Waiting { id, work: Work::Ready(result), .. }) =
-                        it.pending.pop_front()
-                    else {
-                        return;
-                    };
-                    self.reply(session, id, result);
-                }
-            }
-        }
-    }
-
-    /// Completes a connection if all of its own subscriptions have been made.
-    fn settle_connect(&mut self, now: Now, session: SessionId) -> bool {
-        let Some(it) = self.sessions.get_mut(session) else { return false };
-        let Some(connect) = it.connect.take_if(|it| it.unanswered == 0) else { return false };
-        let Some(Waiting { id, .. }) = it.pending.pop_front() else { return false };
-        it.phase = Phase::Connected;
-        let client = it.client;
-        let mut subscriptions = Vec::with_capacity(connect.channels.len());
-        let mut live = Vec::with_capacity(connect.channels.len());
-        for channel in connect.channels {
-            let Some(name) = self.channels.get(channel).map(|it| it.name.clone()) else { continue };
-            match self.complete_join(now, session, channel) {
-                Ok((subscribed, rest)) => {
-                    subscriptions.push((name, subscribed));
-                    live.push((channel, rest));
-                }
-                Err(_) => {
-                    self.end(session, Disconnect::SERVER_ERROR);
-                    return false;
-                }
-            }
-        }
-        let limits = &self.settings.limits;
-        let ping_s = u32::try_from(limits.ping_interval.as_secs()).unwrap_or(u32::MAX);
-        let connected = Connected {
-            client,
-            ttl_s: connect.ttl_s,
-            data: connect.data,
-            subscriptions,
-            ping_s,
-            pong: ping_s > 0,
-        };
-        self.reply(session, id, Ok(ReplyBody::Connect(Box::new(connected))));
-        for (channel, rest) in live {
-            self.go_live(now, session, channel, rest);
-        }
-        true
     }
 
     pub(crate) fn reply(
@@ -638,17 +276,6 @@ impl<E: Default> Hub<E> {
     pub(crate) fn outcome_for_overdue() -> Outcome {
         Outcome::Failed(CommandError::Internal)
     }
-}
-
-/// Seconds from now until `expire_at`.
-pub(crate) fn ttl_s(expire_at: Option<i64>, now: Now) -> Result<Option<u32>, CommandError> {
-    let Some(expire_at) = expire_at else { return Ok(None) };
-    let ttl = expire_at.saturating_sub(now.unix_s());
-    if ttl <= 0 {
-        return Err(CommandError::Expired);
-    }
-    // Longer than a century and a third is never.
-    Ok(Some(u32::try_from(ttl).unwrap_or(u32::MAX)))
 }
 
 pub(crate) fn seconds(seconds: u32) -> std::time::Duration {

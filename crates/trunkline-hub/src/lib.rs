@@ -16,8 +16,11 @@
 
 mod channel_name;
 mod command;
+mod connect;
 mod control;
+mod counts;
 mod deadlines;
+mod dispatch;
 mod entropy;
 mod error;
 mod fanout;
@@ -49,9 +52,10 @@ pub use command::{
     SubscribeRights,
 };
 pub use control::{Selector, SessionView};
+pub use counts::{Counts, Gauges};
 pub use entropy::Entropy;
 pub use error::{CommandError, Disconnect, Unsubscribed};
-pub use hub::{Counts, Gauges, Hub, Settings};
+pub use hub::{Hub, Settings};
 pub use identity::{ClientId, ClientInfo};
 pub use now::Now;
 pub use options::{Allowed, ChannelOptions, HistoryOptions, Namespaces, Overflow, RecoveryMode};
