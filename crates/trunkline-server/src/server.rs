@@ -192,6 +192,7 @@ fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>)
             config::Fsync::Interval => Fsync::Interval(config.data.fsync_interval),
             config::Fsync::Never => Fsync::Never,
         },
+        disk_bytes: config.data.max_size,
         ..LogOptions::new(dir)
     };
     let to_wake = links.clone();

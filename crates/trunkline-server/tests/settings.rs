@@ -1,5 +1,7 @@
 //! Settings that a server obeys, seen from outside.
 
+mod support;
+
 use std::net::SocketAddr;
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
@@ -9,6 +11,8 @@ use trunkline::Connector;
 use trunkline::tls::ClientTls;
 use trunkline_server::Server;
 use trunkline_server::config::Sources;
+
+use support::{Running, api};
 
 async fn start(sources: Sources) -> Server {
     let config = sources.load().unwrap_or_else(|problems| panic!("{problems}")).config;
@@ -99,4 +103,32 @@ async fn a_data_directory_keeps_where_channels_live() {
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!(keys[0].len(), 16);
     assert_eq!(keys[0], keys[1]);
+}
+
+/// A fifth of the file is for histories, so of 64 MiB some 13: more is refused until there is room.
+#[tokio::test]
+async fn a_data_directory_grows_no_further_than_it_may() {
+    let dir = std::env::temp_dir().join(format!("trunkline-max-size-{}", std::process::id()));
+    let server = Running::start(&[
+        ("data.dir", dir.to_str().unwrap()),
+        ("data.max_size", "67108864"),
+        ("data.fsync", "always"),
+        ("http_api.key", "a-key-for-tests"),
+        ("channel.without_namespace.history_size", "100000"),
+        ("channel.without_namespace.history_ttl", "1h"),
+    ])
+    .await;
+    let text = "x".repeat(1 << 19);
+    let mut refused = 0;
+    for number in 0..64 {
+        let body = format!(r#"{{"channel":"{number}","data":"{text}"}}"#);
+        let (status, answer) = api(&server, "publish", "a-key-for-tests", &body).await;
+        assert_eq!(status, 200);
+        refused += u32::from(answer.contains(r#""code":100"#));
+    }
+    let len = std::fs::metadata(dir.join("history.redb")).unwrap().len();
+    drop(server);
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(len <= 67_108_864, "{len} bytes");
+    assert!((1..64).contains(&refused), "{refused} of 64 were refused");
 }

@@ -194,6 +194,10 @@ settings! {
     pub struct Data {
         /// The directory in which histories are kept, so that they survive a restart. Empty: they are kept in memory.
         restart dir: Option<PathBuf> = None;
+        /// How long `history.redb` may become, in bytes. A fifth of it may be histories, the rest is room to move them.
+        /// Beyond, publications into channels with history fail with 100 until others have expired. With less than
+        /// the default that may be before memory is full.
+        restart max_size: u64 = 16 << 30, 64 << 20..=64 << 40;
         /// When a publication is on the disk. `"always"`: before it is delivered. `"interval"`: after
         /// `data.fsync_interval` at the latest. `"never"`: when the system writes it.
         restart fsync: Fsync = Fsync::Interval;

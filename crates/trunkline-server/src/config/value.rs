@@ -62,7 +62,7 @@ macro_rules! whole_numbers {
         }
     )*};
 }
-whole_numbers!(u16 u32 usize i64);
+whole_numbers!(u16 u32 u64 usize i64);
 
 impl Value for f64 {
     const KIND: &'static str = "a number";
