@@ -25,7 +25,6 @@ use crate::user_seats::{UserSeat, UserSeats};
 #[derive(Debug)]
 pub(crate) struct Reception {
     rules: RwLock<Arc<Rules>>,
-    tls: Option<ServerTls>,
     metrics: Metrics,
     user_seats: UserSeats,
     is_draining: AtomicBool,
@@ -39,17 +38,22 @@ pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) authenticator: Authenticator,
     pub(crate) acceptor: Acceptor,
+    tls: Option<ServerTls>,
     /// Pages of other hosts that may call the API.
     pub(crate) api_pages: OriginPolicy,
     pub(crate) namespaces: Arc<Namespaces>,
 }
 
 impl Rules {
-    fn new(config: Config, authenticator: Authenticator) -> Result<Self, StartError> {
+    fn new(
+        config: Config,
+        authenticator: Authenticator,
+        tls: Option<ServerTls>,
+    ) -> Result<Self, StartError> {
         let acceptor = acceptor(&config)?;
         let api_pages = config.api_origins().map_err(StartError::Origin)?;
         let namespaces = Arc::new(config.namespaces());
-        Ok(Self { config, authenticator, acceptor, api_pages, namespaces })
+        Ok(Self { config, authenticator, acceptor, tls, api_pages, namespaces })
     }
 }
 
@@ -57,12 +61,11 @@ impl Reception {
     pub(crate) fn new(config: Config) -> Result<Self, StartError> {
         let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
         let tls = tls(&config.http_server.tls)?;
-        let rules = RwLock::new(Arc::new(Rules::new(config, authenticator)?));
+        let rules = RwLock::new(Arc::new(Rules::new(config, authenticator, tls)?));
         let node_uid =
             ClientId::from_entropy((u128::from(random()) << 64) | u128::from(random())).to_string();
         Ok(Self {
             rules,
-            tls,
             metrics: Metrics::default(),
             user_seats: UserSeats::default(),
             is_draining: AtomicBool::new(false),
@@ -80,8 +83,11 @@ impl Reception {
         let old = self.rules();
         let reload = old.config.reload_from(config);
         let authenticator = old.authenticator.reload(&reload.config).map_err(StartError::Keys)?;
-        let rules = Rules::new(reload.config.clone(), authenticator)?;
-        if let Some(tls) = &self.tls {
+        let settings = &reload.config.http_server.tls;
+        let is_same = *settings == old.config.http_server.tls;
+        let tls = if is_same { old.tls.clone() } else { tls(settings)? };
+        let rules = Rules::new(reload.config.clone(), authenticator, tls)?;
+        if is_same && let Some(tls) = &rules.tls {
             tls.reload().map_err(StartError::Tls)?;
         }
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
@@ -97,8 +103,8 @@ impl Reception {
         self.rules().acceptor.clone()
     }
 
-    pub(crate) fn tls(&self) -> Option<&ServerTls> {
-        self.tls.as_ref()
+    pub(crate) fn tls(&self) -> Option<ServerTls> {
+        self.rules().tls.clone()
     }
 
     /// A seat for a connection of `user`, if there is a limit and somebody to count.

@@ -53,6 +53,48 @@ async fn with_client_ca_pem_only_clients_with_a_certificate_are_let_in() {
     Connector::new().with_tls(with).connect(&url).await.expect("it has one");
 }
 
+/// Whether a client that looks for `localhost` is shown a certificate of that name.
+async fn shows_localhost(server: &Server, ca: &str) -> bool {
+    let url = format!("wss://localhost:{}/connection/websocket", server.local_addr().port());
+    let tls = ClientTls::new().without_platform_roots().with_root_pem(ca).unwrap();
+    Connector::new().with_tls(tls).connect(&url).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_reload_shows_a_certificate_in_another_file() {
+    let dir = std::env::temp_dir().join(format!("trunkline-certificates-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (ca, made) = certificates(["localhost", "other.example"]);
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+    for (number, (cert, key)) in made.iter().enumerate() {
+        write(&format!("{number}.pem"), cert);
+        write(&format!("{number}.key"), key);
+    }
+    let sources = |number: usize| {
+        let path = |end: &str| dir.join(format!("{number}.{end}")).to_str().unwrap().to_owned();
+        Sources::new()
+            .set("http_server.tls.enabled", "true")
+            .set("http_server.tls.cert_pem", path("pem"))
+            .set("http_server.tls.key_pem", path("key"))
+    };
+    let config = |number: usize| sources(number).load().unwrap().config;
+    let server = start(sources(0)).await;
+    assert!(shows_localhost(&server, &ca).await);
+
+    let reload = server.reload(config(1)).await.unwrap();
+    assert_eq!(reload.changed, ["http_server.tls.cert_pem", "http_server.tls.key_pem"]);
+    assert!(!shows_localhost(&server, &ca).await);
+
+    // Other bytes in the same file count as well; a key of another certificate changes nothing.
+    write("1.pem", &made[0].0);
+    assert!(server.reload(config(1)).await.is_err());
+    assert!(!shows_localhost(&server, &ca).await);
+    write("1.key", &made[0].1);
+    assert!(server.reload(config(1)).await.unwrap().changed.is_empty());
+    assert!(shows_localhost(&server, &ca).await);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
 /// The extensions that a client is told which offers compression.
 async fn agreed(address: SocketAddr) -> Option<String> {
     let mut tcp = TcpStream::connect(address).await.unwrap();

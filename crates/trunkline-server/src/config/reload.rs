@@ -29,8 +29,12 @@ impl Config {
         for_each_group!(compare);
         self.channel.differences(&new.channel, &mut differences);
 
-        let (changed, needs_restart): (Vec<_>, Vec<_>) =
-            differences.into_iter().partition(|(_, change)| *change == Change::Reload);
+        // Of what is switched on or off with the next start, the rest waits as well.
+        let tls_waits = self.http_server.tls.enabled != new.http_server.tls.enabled;
+        let waits = |key: &str| tls_waits && key.starts_with("http_server.tls.");
+        let (changed, needs_restart): (Vec<_>, Vec<_>) = differences
+            .into_iter()
+            .partition(|(key, change)| *change == Change::Reload && !waits(key));
         let keys = |list: Vec<(String, Change)>| list.into_iter().map(|(key, _)| key).collect();
         let needs_restart: Vec<String> = keys(needs_restart);
         Reload { config: self.keeping(&needs_restart, new), changed: keys(changed), needs_restart }
@@ -38,6 +42,9 @@ impl Config {
 
     /// `new`, with what only a restart changes taken from `self`.
     fn keeping(&self, kept: &[String], mut new: Self) -> Self {
+        if self.http_server.tls.enabled != new.http_server.tls.enabled {
+            new.http_server.tls = self.http_server.tls.clone();
+        }
         macro_rules! keep {
             ($group:ident, $ty:ty) => {
                 self.$group.keep(&mut new.$group);

@@ -42,14 +42,14 @@ settings! {
         /// Speaks TLS, and nothing else, on the port.
         restart enabled: bool = false;
         /// The certificate and its chain, the server's own first: a file, or PEM itself. Also called
-        /// `cert_pem_file`. A file is read again on reload.
-        restart cert_pem: Secret = Secret::default();
+        /// `cert_pem_file`. A file is read again on each reload.
+        reload cert_pem: Secret = Secret::default();
         /// The private key (PKCS #8, PKCS #1 or SEC 1): a file, or PEM itself. Also called `key_pem_file`. A file is
-        /// read again on reload.
-        restart key_pem: Secret = Secret::default();
+        /// read again on each reload.
+        reload key_pem: Secret = Secret::default();
         /// Roots of client certificates: a file, or PEM itself. If set, a client without a certificate that they
-        /// vouch for is not let in.
-        restart client_ca_pem: Secret = Secret::default();
+        /// vouch for is not let in. Also called `client_ca_pem_file`.
+        reload client_ca_pem: Secret = Secret::default();
     }
 }
 

@@ -39,6 +39,22 @@ fn a_reload_changes_what_may_change_and_names_the_rest() {
     assert_eq!((setting.place, setting.change), (Place::Default, Change::Restart));
 }
 
+/// What is switched on with the next start is not read before.
+#[test]
+fn certificates_wait_with_tls_for_a_restart() {
+    let on =
+        "[http_server.tls]\nenabled = true\ncert_pem = '-----BEGIN a'\nkey_pem = '-----BEGIN b'";
+    let (old, new) = (toml("").config, toml(on).config);
+    for (from, to) in [(&old, &new), (&new, &old)] {
+        let reload = from.reload_from(to.clone());
+        assert_eq!(
+            reload.needs_restart,
+            ["http_server.tls.enabled", "http_server.tls.cert_pem", "http_server.tls.key_pem"]
+        );
+        assert_eq!(reload.config.http_server.tls, from.http_server.tls);
+    }
+}
+
 /// What one reload says of a namespace that stays: the options that differ.
 #[test]
 fn a_reload_names_the_options_of_a_namespace_that_differ() {
