@@ -84,3 +84,27 @@ async fn a_crowd_that_comes_at_once_is_let_in_at_once() {
         crowd.push(connected.unwrap_or_else(|_| panic!("connection {n} has to wait")).unwrap());
     }
 }
+
+/// One bound for all tokens, whatever frame they come in; the log can say which it was.
+#[tokio::test]
+async fn a_token_that_is_too_long_is_an_invalid_one() {
+    use trunkline_server::auth::TOKEN_BYTES_MAX;
+
+    let server = Running::start(&[
+        ("client.token.hmac_secret_key", "0123456789abcdef0123456789abcdef"),
+        ("client.allow_anonymous_connect_without_token", "true"),
+    ])
+    .await;
+    for bytes in [TOKEN_BYTES_MAX + 1, 20_000, 60_000] {
+        let token = "x".repeat(bytes);
+        let mut client = Client::open(&server).await;
+        client.say(&format!(r#"{{"id":1,"connect":{{"token":"{token}"}}}}"#)).await;
+        assert_eq!(client.closed().await, (3500, "invalid token".into()), "{bytes}");
+
+        let mut client = Client::connect(&server).await;
+        let subscribe = format!(r#"{{"id":2,"subscribe":{{"channel":"a","token":"{token}"}}}}"#);
+        client.say(&subscribe).await;
+        let told = client.hear().await;
+        assert!(told.contains(r#""error":{"code":103,"#), "{bytes}: {told}");
+    }
+}

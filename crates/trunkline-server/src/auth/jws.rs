@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 use super::object::Object;
 use super::{Algorithm, Denied};
 
-/// The longest token in bytes: what stands in a token goes around with every connection, and a
-/// frame that a client connects with has 64 KiB for everything.
-pub(super) const TOKEN_BYTES_MAX: usize = 8192;
+/// The longest token in bytes, 8 KiB: what stands in a token goes around with every connection, and a
+/// frame that a client connects with has 64 KiB for everything. A longer one is [`Denied::TooLong`].
+pub const TOKEN_BYTES_MAX: usize = 8192;
 
 /// A token whose signature nobody has looked at: its claims are not worth anything yet.
 #[derive(Debug)]

@@ -23,5 +23,6 @@ pub use api_keys::ApiKeys;
 pub use authenticator::{Authenticator, Subscriber};
 pub use denied::{Denied, Refusal};
 pub use jwks::{Endpoint, FetchError, InvalidEndpoint};
+pub use jws::TOKEN_BYTES_MAX;
 pub use keys::{InvalidKey, Keys};
 pub use mint::{NewToken, generate_secret, sign_hs256};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::bad_frame::BadFrame;
-use super::limits::{HEADERS_MAX, NAME_BYTES_MAX, RECOVERED_MAX, TOKEN_BYTES_MAX};
+use super::limits::{HEADERS_MAX, NAME_BYTES_MAX, RECOVERED_MAX};
 use super::request::{
     Action, ConnectRequest, HistoryRequest, Incoming, PublishRequest, Request, SubRefreshRequest,
     SubscribeRequest,
@@ -104,7 +104,7 @@ fn request<'a>(source: &mut impl Source<'a>, field: u32) -> Result<Option<Reques
 fn connect<'a>(source: &mut impl Source<'a>) -> Result<Option<Request<'a>>, BadFrame> {
     let mut it = ConnectRequest::default();
     let there = source.message(CONNECT, |source, field| match field {
-        1 => set(&mut it.token, token(source)),
+        1 => set(&mut it.token, source.text()),
         2 => set(&mut it.data, source.payload()),
         3 => source.entries(|source, channel| {
             let mut sub = SubscribeRequest::default();
@@ -137,7 +137,7 @@ fn subscription<'a>(
 ) -> Result<bool, BadFrame> {
     let there = source.message(SUBSCRIBE, |source, field| match field {
         1 => set(&mut it.channel, source.text()),
-        2 => set(&mut it.token, token(source)),
+        2 => set(&mut it.token, source.text()),
         3 => set(&mut it.recover, source.boolean()),
         6 => set(&mut it.epoch, source.text()),
         7 => set(&mut it.offset, source.u64()),
@@ -222,7 +222,7 @@ fn rpc<'a>(source: &mut impl Source<'a>) -> Result<Option<Request<'a>>, BadFrame
 
 fn refresh<'a>(source: &mut impl Source<'a>) -> Result<Option<Request<'a>>, BadFrame> {
     let mut it = Cow::Borrowed("");
-    let there = source.message(TOKEN, |source, _| set(&mut it, token(source)))?;
+    let there = source.message(TOKEN, |source, _| set(&mut it, source.text()))?;
     Ok(there.then_some(Request::Refresh { token: it }))
 }
 
@@ -230,7 +230,7 @@ fn sub_refresh<'a>(source: &mut impl Source<'a>) -> Result<Option<Request<'a>>, 
     let mut it = SubRefreshRequest::default();
     let there = source.message(SUB_REFRESH, |source, field| match field {
         1 => set(&mut it.channel, source.text()),
-        _ => set(&mut it.token, token(source)),
+        _ => set(&mut it.token, source.text()),
     })?;
     if !there {
         return Ok(None);
@@ -262,10 +262,6 @@ fn add<'a, T>(
     }
     map.push((key, value));
     Ok(())
-}
-
-fn token<'a>(source: &mut impl Source<'a>) -> Result<Cow<'a, str>, BadFrame> {
-    bounded(source.text()?, TOKEN_BYTES_MAX, "token")
 }
 
 fn name<'a>(source: &mut impl Source<'a>, field: &'static str) -> Result<Cow<'a, str>, BadFrame> {
