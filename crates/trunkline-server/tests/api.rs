@@ -78,3 +78,19 @@ async fn disconnect_ends_the_connections_of_a_user() {
     client.say(r#"{"id":2,"presence_stats":{"channel":"news"}}"#).await;
     assert_eq!(client.hear().await, r#"{"id":2,"presence_stats":{"num_clients":0,"num_users":0}}"#);
 }
+
+/// What the API takes the broker takes as well, and the other way around.
+#[tokio::test]
+async fn keys_of_publications_have_at_most_255_bytes() {
+    let server = server().await;
+    for field in ["idempotency_key", "version_epoch"] {
+        for (bytes, status) in [(255, 200), (256, 400)] {
+            let key = "k".repeat(bytes);
+            let body = format!(r#"{{"channel":"a","data":1,"{field}":"{key}"}}"#);
+            let (got, answer) = api(&server, "publish", KEY, &body).await;
+            assert_eq!(got, status, "{answer}");
+            let says = if status == 200 { r#"{"result":{"# } else { "more than 255 bytes" };
+            assert!(answer.contains(says), "{answer}");
+        }
+    }
+}

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Bytes of an idempotency key, and of a version epoch: 255, as of the name of a channel. Room for any UUID
+/// or hash with a prefix.
+pub const KEY_BYTES_MAX: usize = 255;
+
 /// What one partition may keep. A node has as many partitions as threads with hubs: whoever configures
 /// a node divides by their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +25,8 @@ pub struct BrokerLimits {
     /// for the five minutes that they are kept. Beyond, the oldest is forgotten early, which is counted
     /// in [`BrokerStats::forgotten_results`](super::BrokerStats).
     pub results: usize,
-    /// The longest idempotency key and the longest version epoch in bytes: 256, room for any UUID or
-    /// hash with a prefix. Beyond, the publication fails with 106.
+    /// The longest idempotency key and the longest version epoch in bytes: [`KEY_BYTES_MAX`]. Beyond, the
+    /// publication fails with 106.
     pub key_bytes: usize,
     /// How long the position of a channel is known that was looked at but never published to: 60 s, or as
     /// long as other positions if that is shorter. So those who make up names cannot fill the partition.
@@ -37,7 +41,7 @@ impl Default for BrokerLimits {
             history_bytes: 256 << 20,
             presences: 1_000_000,
             results: 250_000,
-            key_bytes: 256,
+            key_bytes: KEY_BYTES_MAX,
             unused_ttl: Duration::from_secs(60),
         }
     }

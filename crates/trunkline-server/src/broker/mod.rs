@@ -33,7 +33,7 @@ use trunkline_hub::Now;
 use trunkline_hub::broker::{Answer, Delivery, Request};
 
 pub use homes::Homes;
-pub use limits::BrokerLimits;
+pub use limits::{BrokerLimits, KEY_BYTES_MAX};
 pub use log::{
     Fsync, Log, LogBroker, LogOptions, LogReport, LogStats, Medium, OpenError, Opened, Partitions,
 };

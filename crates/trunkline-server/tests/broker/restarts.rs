@@ -304,7 +304,7 @@ fn a_publication_that_is_not_accepted_changes_nothing() {
     let folder = Folder::new();
     let (mut world, _log, _) = begin(&folder, Fsync::Always);
     let top = world.publish("news", keyed("1", "key")).unwrap();
-    let long = Publish { history: OFF, ..keyed("2", &"k".repeat(257)) };
+    let long = Publish { history: OFF, ..keyed("2", &"k".repeat(256)) };
     let outcome = world.ask(API, "news", Operation::Publish(long));
     assert!(matches!(outcome, Outcome::Failed(CommandError::LimitExceeded)));
     assert_eq!(world.publish("news", Publish { history: OFF, ..keyed("2", "key") }), Some(top));

@@ -12,9 +12,7 @@ use trunkline_hub::{HistoryOptions, StreamPosition};
 
 use super::error::channel;
 use super::{Api, ApiError, BATCH_MAX};
-
-/// Bytes of an idempotency key: as many as of the name of a channel.
-const KEY_BYTES_MAX: usize = 255;
+use crate::broker::KEY_BYTES_MAX;
 
 /// What is published, and where: `publish` has a channel, `broadcast` has channels.
 #[derive(Deserialize)]
@@ -117,9 +115,13 @@ impl PublishRequest<'_> {
             (None, _) => return Err(ApiError::bad_request("there is no data")),
             (Some(_), _) => return Err(ApiError::bad_request("there is data and b64data")),
         };
-        if self.idempotency_key.len() > KEY_BYTES_MAX {
-            let why = format!("idempotency_key has more than {KEY_BYTES_MAX} bytes");
-            return Err(ApiError::bad_request(why));
+        for (name, key) in
+            [("idempotency_key", &self.idempotency_key), ("version_epoch", &self.version_epoch)]
+        {
+            if key.len() > KEY_BYTES_MAX {
+                let why = format!("{name} has more than {KEY_BYTES_MAX} bytes");
+                return Err(ApiError::bad_request(why));
+            }
         }
         let key = &self.idempotency_key;
         Ok(Publish {
