@@ -1,4 +1,5 @@
-//! What this process takes of the machine, as Linux tells it. Elsewhere nothing is told.
+//! What this process takes of the machine, as Linux tells it, and what the machine is called. Elsewhere
+//! only the latter is told.
 
 /// Bytes of memory that are resident.
 pub(crate) fn memory_bytes() -> Option<u64> {
@@ -20,8 +21,23 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
     Some((f64::from(user) + f64::from(system)) / 100.0)
 }
 
+/// The name of the machine: of the kernel on Linux, elsewhere what the environment says.
+pub(crate) fn host_name() -> Option<String> {
+    let of_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let of_environment =
+        || ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let name = of_kernel.or_else(of_environment)?.trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #[test]
+    fn the_machine_has_a_name() {
+        let name = super::host_name().expect("each has one");
+        assert!(!name.is_empty() && !name.contains(char::is_whitespace), "{name:?}");
+    }
+
     #[test]
     fn linux_tells_what_the_process_takes() {
         assert!(super::memory_bytes().is_some_and(|bytes| bytes > 100_000));

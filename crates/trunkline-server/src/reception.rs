@@ -17,6 +17,7 @@ use crate::config::{Config, Pem, Reload, Tls};
 use crate::dialect::centrifugo::{ConnectRequest, Encoding};
 use crate::error::StartError;
 use crate::metrics::Metrics;
+use crate::process;
 use crate::random::random;
 use crate::shard::now;
 use crate::user_seats::{UserSeat, UserSeats};
@@ -29,6 +30,7 @@ pub(crate) struct Reception {
     user_seats: UserSeats,
     is_draining: AtomicBool,
     node_uid: String,
+    node_name: String,
     started: Instant,
 }
 
@@ -58,7 +60,12 @@ impl Rules {
 }
 
 impl Reception {
-    pub(crate) fn new(config: Config) -> Result<Self, StartError> {
+    /// What those need to know who come to this port.
+    pub(crate) fn new(config: Config, port: u16) -> Result<Self, StartError> {
+        let node_name = match config.node.name.as_str() {
+            "" => format!("{}_{port}", process::host_name().unwrap_or_else(|| "?".into())),
+            name => name.into(),
+        };
         let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
         let tls = tls(&config.http_server.tls)?;
         let rules = RwLock::new(Arc::new(Rules::new(config, authenticator, tls)?));
@@ -70,6 +77,7 @@ impl Reception {
             user_seats: UserSeats::default(),
             is_draining: AtomicBool::new(false),
             node_uid,
+            node_name,
             started: Instant::now(),
         })
     }
@@ -132,6 +140,11 @@ impl Reception {
     /// What this process calls itself.
     pub(crate) fn node_uid(&self) -> &str {
         &self.node_uid
+    }
+
+    /// What people call it.
+    pub(crate) fn node_name(&self) -> &str {
+        &self.node_name
     }
 
     pub(crate) fn uptime(&self) -> Duration {

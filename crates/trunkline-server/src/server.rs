@@ -67,7 +67,7 @@ impl Server {
         let node = Node::new(links.clone());
         let admission = Admission::new(AdmissionLimits::of(&config));
         let market = config.demo.then(|| config.namespaces());
-        let reception = Arc::new(Reception::new(config)?);
+        let reception = Arc::new(Reception::new(config, address.port())?);
         let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
         let (brokers, log) = brokers(&reception.rules().config, &links)?;

@@ -94,3 +94,17 @@ async fn keys_of_publications_have_at_most_255_bytes() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_node_has_a_name() {
+    async fn name(server: &Running) -> String {
+        let (_, info) = api(server, "info", KEY, "{}").await;
+        let (_, rest) = info.split_once(r#""name":""#).expect("there is one");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    }
+    let server = server().await;
+    let (host, port) = (name(&server).await, server.address().port());
+    assert!(host.ends_with(&format!("_{port}")) && !host.starts_with('_'), "{host}");
+    let named = Running::start(&[("http_api.key", KEY), ("node.name", "berta")]).await;
+    assert_eq!(name(&named).await, "berta");
+}

@@ -209,7 +209,7 @@ settings! {
 settings! {
     /// This process.
     pub struct ThisNode {
-        /// A name for people, in metrics and on the dashboard. Empty: the name of the host and the port.
+        /// A name for people, in `info` of the HTTP API. Empty: the name of the host and the port, like `host_8000`.
         restart name: String = String::new();
         /// How many threads share the channels and the sessions. 0: one for each core.
         restart shards: usize = 0, 0..=1024;

@@ -41,7 +41,7 @@ impl Api {
         }
         let node = NodeInfo {
             uid: self.reception.node_uid().to_owned(),
-            name: self.reception.rules().config.node.name.clone(),
+            name: self.reception.node_name().to_owned(),
             version: env!("CARGO_PKG_VERSION"),
             num_clients: clients,
             num_users: users.len(),
