@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::channel_name::ChannelName;
 use crate::position::{Epoch, StreamPosition};
+use crate::user_rates::UserRates;
 
 /// Who connects, and with what.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Connect {
     pub subscriptions: Vec<ServerSubscription>,
     /// Where the client has got to in such channels, from its last connection.
     pub recover: Vec<(ChannelName, StreamPosition)>,
+    /// What the user's sessions on all hubs may do together; `None` if nobody counts.
+    pub rates: Option<Arc<UserRates>>,
 }
 
 /// A subscription that the client has not asked for.

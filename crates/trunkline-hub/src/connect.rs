@@ -34,6 +34,7 @@ impl<E: Default> Hub<E> {
             times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
             commands: Bucket::full(limits.command_rate, now.instant),
             publications: Bucket::full(limits.publish_rate, now.instant),
+            rates: None,
             opened_unix_ms: now.unix_ms,
         });
         self.arm(id);
@@ -60,6 +61,7 @@ impl<E: Default> Hub<E> {
         it.times.stale = None;
         it.user = Arc::clone(&connect.user);
         it.info = connect.info.clone();
+        it.rates = connect.rates.clone();
         it.client_side_refresh = connect.client_side_refresh;
         it.times.expiry =
             ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + self.settings.limits.expired_grace);

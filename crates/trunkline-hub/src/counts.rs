@@ -8,6 +8,14 @@ pub struct Counts {
     pub commands: u64,
     /// Commands that were answered with an error.
     pub errors: u64,
+    /// Commands that closed their connection, which had used up what one connection may.
+    pub commands_refused_connection: u64,
+    /// Commands that closed their connection because its user had used up what one user may.
+    pub commands_refused_user: u64,
+    /// Publications that were refused because their connection had used up what one connection may.
+    pub publishes_refused_connection: u64,
+    /// Publications that were refused because their user had used up what one user may.
+    pub publishes_refused_user: u64,
     /// Publications that came from the broker.
     pub publications: u64,
     /// Publications that were put into outboxes.

@@ -71,11 +71,17 @@ impl<E: Default> Hub<E> {
             Phase::Connecting | Phase::Connected => {}
         }
         self.counts.commands += 1;
-        if !it.commands.take(self.settings.limits.command_rate, now.instant) {
-            self.end(session, Disconnect::TOO_MANY_REQUESTS);
-            return false;
-        }
-        true
+        let limits = &self.settings.limits;
+        let refused = if !it.commands.take(limits.command_rate, now.instant) {
+            &mut self.counts.commands_refused_connection
+        } else if !it.user_may(|it| it.take_command(limits.user_command_rate, now.instant)) {
+            &mut self.counts.commands_refused_user
+        } else {
+            return true;
+        };
+        *refused += 1;
+        self.end(session, Disconnect::TOO_MANY_REQUESTS);
+        false
     }
 
     /// Does what can be done of a command at once, and says what is left.
@@ -150,10 +156,15 @@ impl<E: Default> Hub<E> {
     ) -> Result<Operation, CommandError> {
         let options = self.options(channel)?;
         self.asker(session, channel).may_publish(&options)?;
-        let rate = self.settings.limits.publish_rate;
         let id = self.channels.id(channel);
         let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
-        if !it.publications.take(rate, now.instant) {
+        let limits = &self.settings.limits;
+        if !it.publications.take(limits.publish_rate, now.instant) {
+            self.counts.publishes_refused_connection += 1;
+            return Err(CommandError::TooManyRequests);
+        }
+        if !it.user_may(|it| it.take_publication(limits.user_publish_rate, now.instant)) {
+            self.counts.publishes_refused_user += 1;
             return Err(CommandError::TooManyRequests);
         }
         let subscribed = id.and_then(|id| it.subscription(id)).map(|it| Arc::clone(&it.info));

@@ -40,6 +40,7 @@ mod reply;
 mod requests;
 mod session;
 mod timeouts;
+mod user_rates;
 
 mod channel;
 
@@ -66,3 +67,4 @@ pub use reply::{
     SharedPush, Subscribed,
 };
 pub use session::SessionId;
+pub use user_rates::UserRates;

@@ -50,6 +50,13 @@ pub struct Limits {
     pub command_rate: Rate,
     /// Publications of one connection: 50 a second, with bursts of 100. Then error 111.
     pub publish_rate: Rate,
+    /// Commands of one user, over all connections: 1 000 a second with bursts of 5 120, as much as ten
+    /// connections may, which is more than one person has devices and tabs. Then 3013 for the
+    /// connection that the command came by.
+    pub user_command_rate: Rate,
+    /// Publications of one user, over all connections: 500 a second with bursts of 1 000, for the same
+    /// reason. Then error 111.
+    pub user_publish_rate: Rate,
 }
 
 impl Default for Limits {
@@ -72,6 +79,8 @@ impl Default for Limits {
             presence_ttl: Duration::from_secs(60),
             command_rate: Rate { per_second: 100.0, burst: 512.0 },
             publish_rate: Rate { per_second: 50.0, burst: 100.0 },
+            user_command_rate: Rate { per_second: 1_000.0, burst: 5_120.0 },
+            user_publish_rate: Rate { per_second: 500.0, burst: 1_000.0 },
         }
     }
 }

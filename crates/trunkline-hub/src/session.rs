@@ -14,6 +14,7 @@ use crate::pending::Pending;
 use crate::position::{Epoch, StreamPosition};
 use crate::publication::Publication;
 use crate::rate::Bucket;
+use crate::user_rates::UserRates;
 
 /// A session of one hub. Not given to another one after it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +62,8 @@ pub(crate) struct Session<E> {
     pub(crate) times: Times,
     pub(crate) commands: Bucket,
     pub(crate) publications: Bucket,
+    /// The buckets of its user, if it has one.
+    pub(crate) rates: Option<Arc<UserRates>>,
     pub(crate) opened_unix_ms: i64,
 }
 
@@ -175,6 +178,12 @@ impl<E> Session<E> {
 
     pub(crate) fn subscription_mut(&mut self, channel: ChannelId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|it| it.channel == channel)
+    }
+
+    /// Whether its user may do what `take` takes a token for. Nobody counts for those without a user:
+    /// they are many.
+    pub(crate) fn user_may(&self, take: impl FnOnce(&UserRates) -> bool) -> bool {
+        self.rates.as_deref().is_none_or(take)
     }
 
     pub(crate) fn is_connected(&self) -> bool {
