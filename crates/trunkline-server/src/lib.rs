@@ -34,7 +34,7 @@ mod routes;
 mod server;
 mod shard;
 mod snapshot;
-mod user_seats;
+mod users;
 
 pub use error::StartError;
 pub use listener::bind;

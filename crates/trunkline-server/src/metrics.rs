@@ -19,6 +19,7 @@ pub(crate) struct Metrics {
     refused_full: AtomicU64,
     refused_address: AtomicU64,
     refused_rate: AtomicU64,
+    refused_user: AtomicU64,
 }
 
 impl Metrics {
@@ -39,8 +40,12 @@ impl Metrics {
         self.tokens_denied.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn refused_user(&self) {
+        self.refused_user.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The numbers with their names, in the order of the documentation.
-    pub(crate) fn named(&self) -> [(&'static str, &'static str, u64); 8] {
+    pub(crate) fn named(&self) -> [(&'static str, &'static str, u64); 9] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("connections_accepted", "WebSockets that were accepted", read(&self.accepted)),
@@ -55,6 +60,11 @@ impl Metrics {
                 read(&self.refused_address),
             ),
             ("connections_refused_rate", "Refused: too fast", read(&self.refused_rate)),
+            (
+                "connections_refused_user",
+                "Refused: too many of one user, or too fast",
+                read(&self.refused_user),
+            ),
             ("messages_received", "Messages of clients", read(&self.messages_in)),
             ("received_bytes", "Bytes in them", read(&self.bytes_in)),
             ("tokens_denied", "Tokens that were refused", read(&self.tokens_denied)),
@@ -64,10 +74,14 @@ impl Metrics {
 
     /// Sockets that were not let in, and tokens that were not taken.
     pub(crate) fn refused_in_all(&self) -> u64 {
-        [&self.refused_full, &self.refused_address, &self.refused_rate, &self.tokens_denied]
-            .map(|it| it.load(Ordering::Relaxed))
-            .iter()
-            .sum()
+        let refused = [
+            &self.refused_full,
+            &self.refused_address,
+            &self.refused_rate,
+            &self.refused_user,
+            &self.tokens_denied,
+        ];
+        refused.map(|it| it.load(Ordering::Relaxed)).iter().sum()
     }
 
     pub(crate) fn refused(&self, why: NoSeat) {

@@ -20,14 +20,14 @@ use crate::metrics::Metrics;
 use crate::process;
 use crate::random::random;
 use crate::shard::now;
-use crate::user_seats::{UserSeat, UserSeats};
+use crate::users::{UserLimits, UserSeat, Users};
 
 /// What every connection needs to know to be let in.
 #[derive(Debug)]
 pub(crate) struct Reception {
     rules: RwLock<Arc<Rules>>,
     metrics: Metrics,
-    user_seats: UserSeats,
+    users: Users,
     is_draining: AtomicBool,
     node_uid: String,
     node_name: String,
@@ -74,7 +74,7 @@ impl Reception {
         Ok(Self {
             rules,
             metrics: Metrics::default(),
-            user_seats: UserSeats::default(),
+            users: Users::default(),
             is_draining: AtomicBool::new(false),
             node_uid,
             node_name,
@@ -115,16 +115,20 @@ impl Reception {
         self.rules().tls.clone()
     }
 
-    /// A seat for a connection of `user`, if there is a limit and somebody to count.
+    /// Counts a connection among those of its user, and lets it have its part in what the user may do.
+    /// Those without a user are not one user: nobody counts them.
     ///
     /// # Errors
-    /// If the user has as many connections as one may have.
-    pub(crate) fn take_user_seat(&self, user: &Arc<str>) -> Result<Option<UserSeat>, Disconnect> {
-        let max = self.rules().config.client.user_connection_limit;
-        match max.filter(|_| !user.is_empty()) {
-            Some(max) => self.user_seats.take(user, max).map(Some),
-            None => Ok(None),
+    /// If the user has as many connections as one may have, or comes too often.
+    pub(crate) fn seat_user(&self, connect: &mut Connect) -> Result<Option<UserSeat>, Disconnect> {
+        if connect.user.is_empty() {
+            return Ok(None);
         }
+        let limits = UserLimits::of(&self.rules().config);
+        let taken = self.users.take(&connect.user, limits, Instant::now());
+        let (seat, rates) = taken.inspect_err(|_| self.metrics.refused_user())?;
+        connect.rates = Some(rates);
+        Ok(Some(seat))
     }
 
     /// Nobody should be sent here any more.

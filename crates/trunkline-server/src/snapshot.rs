@@ -53,6 +53,10 @@ impl Snapshot {
         let (sum, counts) = (&mut self.counts, &part.counts);
         sum.commands += counts.commands;
         sum.errors += counts.errors;
+        sum.commands_refused_connection += counts.commands_refused_connection;
+        sum.commands_refused_user += counts.commands_refused_user;
+        sum.publishes_refused_connection += counts.publishes_refused_connection;
+        sum.publishes_refused_user += counts.publishes_refused_user;
         sum.publications += counts.publications;
         sum.deliveries += counts.deliveries;
         sum.dropped += counts.dropped;

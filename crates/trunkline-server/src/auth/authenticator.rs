@@ -134,6 +134,7 @@ impl Authenticator {
             client_side_refresh: true,
             subscriptions,
             recover: Vec::new(),
+            rates: None,
         })
     }
 

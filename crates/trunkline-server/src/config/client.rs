@@ -44,6 +44,11 @@ settings! {
         reload connection_limit: Option<u32> = None;
         /// Connections of one user.
         reload user_connection_limit: Option<u32> = None;
+        /// New connections of one user in a second: as many as one address may open, which is where a user with many is
+        /// likely to be. More are closed with 3013.
+        reload user_connection_rate: f64 = AdmissionLimits::default().rate_per_address, 0.1..=1e6;
+        /// New connections of one user that may come at once before `user_connection_rate` counts.
+        reload user_connection_burst: f64 = AdmissionLimits::default().burst_per_address, 1.0..=1e6;
         /// New connections of the whole server in one second.
         reload connection_rate_limit: Option<u32> = None;
         /// Connections from one IPv4 address, or one /64 of IPv6, which is the least that providers hand out.
@@ -76,6 +81,16 @@ settings! {
         reload publish_rate: f64 = Limits::default().publish_rate.per_second, 0.1..=1e6;
         /// Publications that may come at once before `publish_rate` counts.
         reload publish_burst: f64 = Limits::default().publish_rate.burst, 1.0..=1e6;
+        /// Commands of one user in a second, over all connections: what ten of them may. More, and the connection that
+        /// they come by is closed with 3013. Those without a user are not counted together.
+        reload user_command_rate: f64 = Limits::default().user_command_rate.per_second, 0.1..=1e6;
+        /// Commands of one user that may come at once before `user_command_rate` counts.
+        reload user_command_burst: f64 = Limits::default().user_command_rate.burst, 1.0..=1e6;
+        /// Publications of one user in a second, over all connections: what ten of them may. More are refused with error
+        /// 111. Raise it for a user that is a service with many connections.
+        reload user_publish_rate: f64 = Limits::default().user_publish_rate.per_second, 0.1..=1e6;
+        /// Publications of one user that may come at once before `user_publish_rate` counts.
+        reload user_publish_burst: f64 = Limits::default().user_publish_rate.burst, 1.0..=1e6;
     }
     groups {
         /// How connection tokens are judged, and subscription tokens too.
@@ -109,6 +124,14 @@ impl Client {
             presence_ttl: self.presence_ttl,
             command_rate: Rate { per_second: self.command_rate, burst: self.command_burst },
             publish_rate: Rate { per_second: self.publish_rate, burst: self.publish_burst },
+            user_command_rate: Rate {
+                per_second: self.user_command_rate,
+                burst: self.user_command_burst,
+            },
+            user_publish_rate: Rate {
+                per_second: self.user_publish_rate,
+                burst: self.user_publish_burst,
+            },
         }
     }
 }

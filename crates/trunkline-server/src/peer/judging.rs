@@ -82,10 +82,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     async fn connect(&mut self, id: u32, request: &ConnectRequest<'_>) {
         let session = self.session;
         let mut judged = self.reception.judge_connect(request).await;
-        if let Ok(connect) = &judged
+        if let Ok(connect) = &mut judged
             && self.user_seat.is_none()
         {
-            match self.reception.take_user_seat(&connect.user) {
+            match self.reception.seat_user(connect) {
                 Ok(seat) => self.user_seat = seat,
                 Err(disconnect) => judged = Err(Refusal::Disconnect(disconnect)),
             }

@@ -21,7 +21,7 @@ use crate::admission::Seat;
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 use crate::reception::Reception;
 use crate::shard::{Shard, now};
-use crate::user_seats::UserSeat;
+use crate::users::UserSeat;
 
 /// Bytes of replies that are gathered into one message.
 const REPLIES_BYTES: usize = 16 << 10;

@@ -44,7 +44,7 @@ async fn metrics(State((reception, node)): State<(Arc<Reception>, Node)>) -> Res
 #[derive(Debug)]
 struct Figures {
     snapshot: Snapshot,
-    metrics: [(&'static str, &'static str, u64); 8],
+    metrics: [(&'static str, &'static str, u64); 9],
     uptime_s: u64,
 }
 
@@ -56,6 +56,26 @@ impl Collector for Figures {
             ("sent_bytes", "Bytes of payload that were sent to clients", snapshot.bytes_out),
             ("commands", "Commands of clients", counts.commands),
             ("command_errors", "Commands that were answered with an error", counts.errors),
+            (
+                "commands_refused_connection",
+                "Commands that closed their connection: too fast for one connection",
+                counts.commands_refused_connection,
+            ),
+            (
+                "commands_refused_user",
+                "Commands that closed their connection: too fast for one user",
+                counts.commands_refused_user,
+            ),
+            (
+                "publishes_refused_connection",
+                "Publications that were refused: too fast for one connection",
+                counts.publishes_refused_connection,
+            ),
+            (
+                "publishes_refused_user",
+                "Publications that were refused: too fast for one user",
+                counts.publishes_refused_user,
+            ),
             ("publications", "Publications that were accepted", broker.accepted),
             (
                 "deliveries",
