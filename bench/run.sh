@@ -117,9 +117,13 @@ Read with care:
 - In fan-out every subscriber's stream is checked: a run with a gap, a double or a lost publication is reported as
   failed. `ws-topics` and the floors have no sessions, no rights and no JSON to look at.
 TEXT
+    for svg in "${results%.jsonl}"-*.svg; do
+        [ ! -e "$svg" ] || printf '\n![%s](%s)\n' "$(sed -n 's/.*aria-label="\([^"]*\)".*/\1/p' "$svg")" "$(basename "$svg")"
+    done
     bench/summarise "$results"
 }
 
+bench/chart "$results" --out "${results%.jsonl}" > /dev/null || failed=1
 if [ -n "$quick" ]; then
     report
 else
