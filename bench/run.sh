@@ -42,7 +42,7 @@ fi
 others=${CARGO_TARGET_DIR:-$ROOT/bench/target}/others
 # Set here, so that a user's own flags cannot favour one side's build.
 export RUSTFLAGS=$flags
-cargo build --release --locked -p trunkline-cli
+cargo build --release --locked -p trunkline-cli -p echo-ours
 cargo build --release --locked --manifest-path bench/Cargo.toml
 
 # Servers in other languages. One that cannot be had is skipped by `compare`, which says so.

@@ -23,6 +23,11 @@ def echo(*flags):
     return {"cmd": [os.path.join(OUR_BIN, "trunkline"), "echo", "--listen", "{addr}", "--max-message", "1048576", *flags]}
 
 
+def ours(*flags, **more):
+    """Our library with what `trunkline echo` has no flags for."""
+    return {"cmd": [os.path.join(OUR_BIN, "echo-ours"), "--addr", "{addr}", *flags], **more}
+
+
 # "S channel" subscribes, "P channel data" publishes.
 LINES = ["--hello", "S {ch}", "--ready", "ok", "--publish", "P {ch} {data}"]
 
@@ -102,6 +107,17 @@ SERVERS = {
     "yawc-deflate": peer("echo-yawc", "--hyper", "--deflate"),
     "sockudo-ws-deflate": peer("echo-sockudo", "--deflate"),
     "trunkline-deflate": echo("--compression"),
+    "trunkline-stateless": ours("--deflate", "stateless"),
+    "trunkline-hibernating": ours("--deflate", "hibernating"),
+    "trunkline-hibernating-12": ours("--deflate", "hibernating", "--window-bits", "12"),
+    "trunkline-dedicated": ours("--deflate", "dedicated"),
+    # Echoes over TLS, all of them on rustls with ring.
+    "raw-tls": {**peer("raw-tokio", "--tls"), "tls": True},
+    "tokio-tungstenite-tls": {**peer("echo-tungstenite", "--tuned", "--tls"), "tls": True},
+    "trunkline-tls": ours("--tls", tls=True),
+    # An echo on two threads, which share the load generator's CPU where there are no more than two.
+    "trunkline-2-threads": {**echo("--threads", "2"), "cpus": "0,1"},
+    "raw-tokio-2-threads": {**peer("raw-tokio", "--threads", "2"), "cpus": "0,1"},
     # One publishes, many are subscribed.
     "raw-fanout": {**peer("raw-fanout"), "fan": LINES},
     "raw-gather": {**peer("raw-fanout", "--gather"), "fan": LINES},

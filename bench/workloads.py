@@ -24,6 +24,7 @@ WORKLOADS = {
     "pp-500x1k": echo(500, 1024, 1),
     "pipe-16x64x32": echo(16, 32, 64),
     "pipe-16x32x1k": echo(16, 1024, 32),
+    "mixed-16x16": echo(16, 4096, 16, "--mixed"),
     "large-8x64k-bin": echo(8, 65536, 1),
     "large-8x64k-utf8": echo(8, 65536, 1, "--payload", "utf8"),
     "large-8x64k-ascii": echo(8, 65536, 1, "--payload", "ascii"),
@@ -33,6 +34,14 @@ WORKLOADS = {
     "connect-32": ["connect", "--conns", "32", "--sources", "16"],
     "deflate-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate"),
     "deflate-nc-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate", "--no-context"),
+    # Two messages, as a window that is taken over is there after the first.
+    "idle-deflate-1k": ["idle", "--conns", "1000", "--touch", "2", "--size", "1024", "--payload", "json", "--deflate"],
+    "tls-64x32": echo(64, 32, 1),
+    "tls-16x32x1k": echo(16, 1024, 32),
+    "tls-8x64k": echo(8, 65536, 1),
+    "idle-tls-10k": ["idle", "--conns", "10000", "--sources", "4", "--touch", "1", "--size", "1024"],
+    "threads-64x32": echo(64, 32, 1),
+    "threads-16x64x32": echo(16, 32, 64),
     "fan-1k-w1": fan(1000, *window(1)),
     "fan-1k-w16": fan(1000, *window(16)),
     "fan-1k-w256": fan(1000, *window(256)),
@@ -53,7 +62,10 @@ WORKLOADS = {
 
 ECHOES = ["raw-epoll", "raw-tokio", "tokio-tungstenite", "tokio-tungstenite-tuned", "axum", "fastwebsockets",
           "tokio-websockets", "yawc", "yawc-tuned", "sockudo-ws", "web-socket", "soketto", "trunkline"]
-DEFLATES = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate"]
+DEFLATES = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate", "trunkline-stateless", "trunkline-hibernating",
+            "trunkline-hibernating-12", "trunkline-dedicated"]
+TLS = ["raw-tls", "tokio-tungstenite-tls", "trunkline-tls"]
+THREADS = ["raw-tokio", "raw-tokio-2-threads", "trunkline", "trunkline-2-threads"]
 # A floor would have to speak HTTP.
 HANDSHAKES = [name for name in ECHOES if not name.startswith("raw-")] + ["ws-topics", "centrifugo", "trunkline-serve"]
 SERVES = ["ws-topics", "centrifugo", "centrifugo-tuned", "centrifugo-presence", "trunkline-serve", "trunkline-serve-presence"]
@@ -66,7 +78,7 @@ Part = collections.namedtuple("Part", "servers workloads")
 
 # In the order in which they say most to a user.
 PARTS = {
-    "echo": Part(ECHOES, ["pp-64x32", "pp-500x1k", "pipe-16x64x32", "pipe-16x32x1k",
+    "echo": Part(ECHOES, ["pp-64x32", "pp-500x1k", "pipe-16x64x32", "pipe-16x32x1k", "mixed-16x16",
                           "large-8x64k-bin", "large-8x64k-utf8", "huge-4x1m"]),
     "fanout": Part(FANS, ["fan-1k-w16", "fan-1k-w256", "fan-1k-50", "fan-1k-200", "fan-10k-w16", "fan-10k-10",
                           "fan-100ch-w512", "fan-100ch-20k"]),
@@ -75,7 +87,9 @@ PARTS = {
     "sessions": Part(SERVES, ["sessions-10k"]),
     "memory": Part(ECHOES, ["idle-10k"]),
     "handshake": Part(HANDSHAKES, ["connect-32", "storm-10k"]),
-    "deflate": Part(DEFLATES, ["deflate-16x1k", "deflate-nc-16x1k"]),
+    "tls": Part(TLS, ["tls-64x32", "tls-16x32x1k", "tls-8x64k", "idle-tls-10k"]),
+    "deflate": Part(DEFLATES, ["deflate-16x1k", "deflate-nc-16x1k", "idle-deflate-1k"]),
+    "threads": Part(THREADS, ["threads-64x32", "threads-16x64x32"]),
 }
 
 
@@ -91,7 +105,9 @@ def reference(work):
     if greeted(work):
         # With publications waiting, several can be gathered in one write; paced ones are written one by one.
         return "raw-fanout" if "--rate" in load else "raw-gather"
-    return "raw-epoll"
+    if "tls" in work:
+        return "raw-tls"
+    return "raw-tokio" if work.startswith("threads") else "raw-epoll"
 
 
 def greeted(work):

@@ -1,16 +1,16 @@
 //! Closed-loop echo: every connection keeps `window` messages outstanding.
 
 use crate::frames::{Bad, Cycle, Reader};
+use crate::link::Link;
 use crate::{Opts, proc, shake, sys};
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*};
 use std::time::Duration;
 
 struct Conn {
-    fd: RawFd,
+    link: Link,
     /// Frames handed to the socket so far, within the cycle.
     next: usize,
     /// Unsent part of the current slice of the cycle's bytes.
@@ -58,7 +58,7 @@ impl Worker<'_> {
                 c.credit -= k;
                 c.stamps.push_back((now, k as u32));
             }
-            let n = sys::send(c.fd, &self.cyc.bytes[c.out.0..c.out.1]);
+            let n = c.link.send(&self.cyc.bytes[c.out.0..c.out.1]);
             if n < 0 {
                 if sys::would_block() {
                     return;
@@ -89,7 +89,7 @@ impl Worker<'_> {
 
     fn readable(&mut self, c: &mut Conn, buf: &mut [u8]) {
         loop {
-            let n = sys::recv(c.fd, buf);
+            let n = c.link.recv(buf);
             if n <= 0 {
                 if n < 0 && sys::would_block() {
                     return;
@@ -136,7 +136,7 @@ impl Worker<'_> {
             if c.credit > 0 {
                 self.pump(c, now);
             }
-            if (n as usize) < buf.len() {
+            if (n as usize) < buf.len() && !c.link.is_tls() {
                 return;
             }
         }
@@ -148,12 +148,12 @@ impl Worker<'_> {
         let ep = sys::Epoll::new().unwrap();
         let mut conns = Vec::new();
         for i in (self.id..o.conns).step_by(o.threads) {
-            let (fd, head) = shake::open(o, i, &req).unwrap_or_else(|e| crate::die(&e));
+            let (link, head) = shake::open(o, i, &req).unwrap_or_else(|e| crate::die(&e));
             if i == 0 && o.verify {
                 eprintln!("{head}");
             }
             conns.push(Conn {
-                fd,
+                link,
                 next: 0,
                 out: (0, 0),
                 credit: o.window,
@@ -164,7 +164,7 @@ impl Worker<'_> {
             });
         }
         for (t, c) in conns.iter().enumerate() {
-            ep.add(c.fd, t as u64, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET).unwrap();
+            ep.add(c.link.fd, t as u64, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET).unwrap();
         }
         self.sh.ready.fetch_add(1, SeqCst);
         while !self.sh.go.load(Acquire) {
@@ -190,13 +190,15 @@ impl Worker<'_> {
                 }
                 if c.out.0 < c.out.1 || c.credit > 0 {
                     self.pump(c, sys::now_ns());
+                } else if c.link.wants_write() {
+                    c.link.flush();
                 }
             }
             self.sh.msgs[self.id].store(self.msgs, Relaxed);
             self.sh.bytes[self.id].store(self.bytes, Relaxed);
         }
         for c in &conns {
-            sys::close_reset(c.fd);
+            sys::close_reset(c.link.fd);
         }
     }
 }

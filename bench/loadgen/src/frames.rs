@@ -64,6 +64,16 @@ fn payload(kind: Payload, size: usize, seed: u64) -> Vec<u8> {
     v
 }
 
+/// How long the n-th message is. Of mixed ones, each of 7 sizes that double is half as frequent as the one before.
+fn size(o: &Opts, n: usize) -> usize {
+    if !o.mixed {
+        return o.size;
+    }
+    // 1, 2, 1, 3, 1, 2, 1, 4, ...: the ruler sequence mixes them evenly.
+    let doublings = ((n + 1).trailing_zeros()).min(6);
+    (o.size >> 6 << doublings).max(1)
+}
+
 pub fn put_frame(out: &mut Vec<u8>, opcode: u8, rsv1: bool, body: &[u8], mask: [u8; 4]) {
     out.push(0x80 | if rsv1 { 0x40 } else { 0 } | opcode);
     match body.len() {
@@ -106,7 +116,7 @@ impl Cycle {
         let op = if o.payload == Payload::Bin { 2 } else { 1 };
         let mut rng = Rng(0x1234_5678_9abc_def1);
         let clear: Vec<Vec<u8>> =
-            (0..n).map(|i| payload(o.payload, o.size, i as u64 + 1)).collect();
+            (0..n).map(|i| payload(o.payload, size(o, i), i as u64 + 1)).collect();
         let mut frames: Vec<Vec<u8>> = Vec::new();
         // With context takeover the cycle stays decodable when replayed: its
         // first message refers to nothing before it, and the later ones only

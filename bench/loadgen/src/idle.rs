@@ -9,10 +9,10 @@ pub fn run(o: &Opts) {
     let (rss0, pss0) = proc::mem(pid);
     let k0 = proc::tcp_mem();
     let t0 = sys::now_ns();
-    let mut fds = Vec::with_capacity(o.conns);
+    let mut links = Vec::with_capacity(o.conns);
     for i in 0..o.conns {
         match shake::open(o, i, &req) {
-            Ok((fd, _)) => fds.push(fd),
+            Ok((link, _)) => links.push(link),
             Err(e) => crate::die(&format!("stopped at {i}: {e}")),
         }
     }
@@ -20,14 +20,14 @@ pub fn run(o: &Opts) {
     std::thread::sleep(Duration::from_secs_f64(o.hold));
     let (rss1, pss1) = proc::mem(pid);
     let k1 = proc::tcp_mem();
-    let n = fds.len().max(1) as f64;
+    let n = links.len().max(1) as f64;
 
     // Then let every connection carry some messages, and look again.
     let (mut rss2, mut pss2) = (rss1, pss1);
     if o.touch > 0 {
         let cyc = Cycle::build(o);
         let mut buf = vec![0u8; 1 << 18];
-        for &fd in &fds {
+        for link in &mut links {
             let mut rd = Reader::default();
             for m in 0..o.touch {
                 let k = m % cyc.len;
@@ -35,10 +35,10 @@ pub fn run(o: &Opts) {
                 let (mut off, mut got, mut done) = (0, 0, 0);
                 while done == 0 {
                     if off < frame.len() {
-                        let w = sys::send(fd, &frame[off..]);
+                        let w = link.send(&frame[off..]);
                         off += w.max(0) as usize;
                     }
-                    let r = sys::recv(fd, &mut buf);
+                    let r = link.recv(&mut buf);
                     if r > 0 {
                         got += r as usize;
                         done = if o.raw {
@@ -59,7 +59,7 @@ pub fn run(o: &Opts) {
     println!(
         "{{\"mode\":\"idle\",\"label\":\"{}\",\"conns\":{},\"open_per_s\":{:.0},\"rss0\":{},\"rss_per_conn\":{:.0},\"pss_per_conn\":{:.0},\"rss_per_conn_touched\":{:.0},\"pss_per_conn_touched\":{:.0},\"kernel_tcp_mem_per_conn\":{:.0}}}",
         o.label,
-        fds.len(),
+        links.len(),
         n / open_s,
         rss0,
         rss1.saturating_sub(rss0) as f64 / n,
@@ -68,7 +68,7 @@ pub fn run(o: &Opts) {
         pss2.saturating_sub(pss0) as f64 / n,
         k1.saturating_sub(k0) as f64 / n
     );
-    for fd in fds {
-        sys::close_reset(fd);
+    for link in links {
+        sys::close_reset(link.fd);
     }
 }

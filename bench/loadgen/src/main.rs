@@ -5,6 +5,7 @@ mod echo;
 mod fanout;
 mod frames;
 mod idle;
+mod link;
 mod proc;
 mod publish;
 mod shake;
@@ -29,11 +30,15 @@ pub struct Opts {
     pub conns: usize,
     pub size: usize,
     pub window: usize,
+    /// echo: sizes from 1/64 of `size` to `size`, the small ones often.
+    pub mixed: bool,
     pub secs: f64,
     pub warmup: f64,
     pub threads: usize,
     pub server_pid: Option<u32>,
     pub raw: bool,
+    /// echo, idle: over TLS, whatever certificate the server shows.
+    pub tls: bool,
     pub payload: Payload,
     pub deflate: bool,
     pub no_context: bool,
@@ -52,7 +57,8 @@ const HELP: &str = "loadgen MODE --addr IP:PORT [options]
 MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect
   | storm (connects --conns, as many as --window at a time, and holds them) | fanout | publish
   --conns N --size BYTES --window W --secs S --warmup S --threads N
-  --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)
+  --mixed (sizes from 1/64 of --size to --size)
+  --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)   --tls
   --deflate [--no-context]        --verify (check every echoed byte)
   --server-pid PID  --sources N   --touch N  --hold S  --label TEXT  --path P
 fanout: --conns subscribers over --channels K named --channel C0..; one publisher sends --size bytes
@@ -72,11 +78,13 @@ fn parse() -> Opts {
         conns: 64,
         size: 32,
         window: 1,
+        mixed: false,
         secs: 2.0,
         warmup: 0.5,
         threads: 1,
         server_pid: None,
         raw: false,
+        tls: false,
         payload: Payload::Bin,
         deflate: false,
         no_context: false,
@@ -100,6 +108,8 @@ fn parse() -> Opts {
             "--threads" => o.threads = v().parse().unwrap(),
             "--server-pid" => o.server_pid = Some(v().parse().unwrap()),
             "--raw" => o.raw = true,
+            "--mixed" => o.mixed = true,
+            "--tls" => o.tls = true,
             "--payload" => {
                 o.payload = match v().as_str() {
                     "bin" => Payload::Bin,

@@ -1,5 +1,6 @@
 //! The opening handshake, and the `connect` mode that measures it.
 
+use crate::link::Link;
 use crate::{Opts, proc, sys};
 use hdrhistogram::Histogram;
 use std::net::Ipv4Addr;
@@ -42,14 +43,15 @@ pub fn check(o: &Opts, head: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Connect and upgrade, blocking. Returns a non-blocking socket.
-pub fn open(o: &Opts, i: usize, req: &[u8]) -> Result<(RawFd, String), String> {
+/// Connect and upgrade, blocking. Returns a socket that no longer blocks.
+pub fn open(o: &Opts, i: usize, req: &[u8]) -> Result<(Link, String), String> {
     let fd = sys::connect(o.addr, source(o, i), false).map_err(|e| format!("connect {i}: {e}"))?;
+    let mut link = Link::new(fd, o.tls)?;
     let mut head = String::new();
     if !o.raw {
         let mut off = 0;
         while off < req.len() {
-            let n = sys::send(fd, &req[off..]);
+            let n = link.send(&req[off..]);
             if n <= 0 {
                 return Err(format!("send: {}", std::io::Error::last_os_error()));
             }
@@ -58,7 +60,7 @@ pub fn open(o: &Opts, i: usize, req: &[u8]) -> Result<(RawFd, String), String> {
         let mut buf = [0u8; 4096];
         let mut have = 0;
         while !buf[..have].ends_with(b"\r\n\r\n") {
-            let n = sys::recv(fd, &mut buf[have..]);
+            let n = link.recv(&mut buf[have..]);
             if n <= 0 {
                 return Err(format!("handshake {i}: closed"));
             }
@@ -68,7 +70,7 @@ pub fn open(o: &Opts, i: usize, req: &[u8]) -> Result<(RawFd, String), String> {
         head = String::from_utf8_lossy(&buf[..have]).into_owned();
     }
     sys::set_nonblocking(fd);
-    Ok((fd, head))
+    Ok((link, head))
 }
 
 struct Slot {

@@ -9,9 +9,14 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::server::TlsStream;
 
 #[derive(Clone, Debug)]
 pub struct Args {
@@ -24,6 +29,7 @@ pub struct Args {
     pub hyper: bool,
     /// Settings the library's authors use in their own benchmark.
     pub tuned: bool,
+    pub tls: bool,
 }
 
 pub fn args() -> Args {
@@ -34,6 +40,7 @@ pub fn args() -> Args {
         deflate: false,
         hyper: false,
         tuned: false,
+        tls: false,
     };
     let mut a = std::env::args().skip(1);
     while let Some(k) = a.next() {
@@ -44,6 +51,7 @@ pub fn args() -> Args {
             "--deflate" => o.deflate = true,
             "--hyper" => o.hyper = true,
             "--tuned" => o.tuned = true,
+            "--tls" => o.tls = true,
             k => panic!("unknown argument {k}"),
         }
     }
@@ -82,6 +90,30 @@ where
             if let Ok((s, _)) = l.accept().await {
                 let _ = s.set_nodelay(true);
                 tokio::spawn(tokio::task::unconstrained(f(s)));
+            }
+        }
+    })
+}
+
+/// The same over TLS, with a certificate made up for the occasion.
+pub fn serve_tls<F, Fut>(args: Args, f: F)
+where
+    F: Fn(TlsStream<TcpStream>) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    serve(args, move |tcp| {
+        let (acceptor, f) = (acceptor.clone(), f.clone());
+        async move {
+            // Boxed, as the upgrade is: it leaves no room behind.
+            if let Ok(s) = Box::pin(async move { acceptor.accept(tcp).await }).await {
+                f(s).await
             }
         }
     })
