@@ -19,6 +19,8 @@ def window(publications):
     return ["--window", str(publications)]
 
 
+IDLE_DEFLATE = ["idle", "--conns", "1000", "--touch", "2", "--size", "1024", "--payload", "json", "--deflate"]
+
 WORKLOADS = {
     "pp-64x32": echo(64, 32, 1),
     "pp-500x1k": echo(500, 1024, 1),
@@ -35,7 +37,8 @@ WORKLOADS = {
     "deflate-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate"),
     "deflate-nc-16x1k": echo(16, 1024, 8, "--payload", "json", "--deflate", "--no-context"),
     # Two messages, as a window that is taken over is there after the first.
-    "idle-deflate-1k": ["idle", "--conns", "1000", "--touch", "2", "--size", "1024", "--payload", "json", "--deflate"],
+    "idle-deflate-1k": IDLE_DEFLATE,
+    "idle-deflate-nc-1k": [*IDLE_DEFLATE, "--no-context"],
     "tls-64x32": echo(64, 32, 1),
     "tls-16x32x1k": echo(16, 1024, 32),
     "tls-8x64k": echo(8, 65536, 1),
@@ -62,8 +65,9 @@ WORKLOADS = {
 
 ECHOES = ["raw-epoll", "raw-tokio", "tokio-tungstenite", "tokio-tungstenite-tuned", "axum", "fastwebsockets",
           "tokio-websockets", "yawc", "yawc-tuned", "sockudo-ws", "web-socket", "soketto", "trunkline"]
-DEFLATES = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate", "trunkline-stateless", "trunkline-hibernating",
-            "trunkline-hibernating-12", "trunkline-dedicated"]
+# A server that takes no context over answers that clients must not either, so the two kinds have rows of their own.
+TAKEOVERS = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-hibernating", "trunkline-hibernating-12", "trunkline-dedicated"]
+NO_TAKEOVERS = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate", "trunkline-stateless"]
 TLS = ["raw-tls", "tokio-tungstenite-tls", "trunkline-tls"]
 THREADS = ["raw-tokio", "raw-tokio-2-threads", "trunkline", "trunkline-2-threads"]
 # A floor would have to speak HTTP.
@@ -88,7 +92,8 @@ PARTS = {
     "memory": Part(ECHOES, ["idle-10k"]),
     "handshake": Part(HANDSHAKES, ["connect-32", "storm-10k"]),
     "tls": Part(TLS, ["tls-64x32", "tls-16x32x1k", "tls-8x64k", "idle-tls-10k"]),
-    "deflate": Part(DEFLATES, ["deflate-16x1k", "deflate-nc-16x1k", "idle-deflate-1k"]),
+    "deflate": Part(TAKEOVERS, ["deflate-16x1k", "idle-deflate-1k"]),
+    "deflate-nc": Part(NO_TAKEOVERS, ["deflate-nc-16x1k", "idle-deflate-nc-1k"]),
     "threads": Part(THREADS, ["threads-64x32", "threads-16x64x32"]),
 }
 
