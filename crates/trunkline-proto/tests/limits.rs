@@ -296,6 +296,31 @@ fn memory_stays_within_its_bound_under_hostile_inputs() {
     }
 }
 
+/// A buffer that grows does not grow beyond what the message may have: while it does, the old one is there too, and
+/// both together are to stay below twice the limit.
+#[test]
+fn sec_fg_03_a_message_has_no_more_room_than_it_may_fill() {
+    const MESSAGE: usize = 1 << 20;
+    for role in ROLES {
+        for first in [0x01, 0x02] {
+            for len in [1000, 4097, 50_001] {
+                let mut driven = Driven::new(connection(role, |settings| {
+                    settings.limits.message_bytes = Limit::at_most(MESSAGE);
+                }));
+                driven.feed(&frame(role.peer(), first, &vec![b'a'; len]));
+                let fragment = frame(role.peer(), 0x00, &vec![b'a'; len]);
+                let mut memory = 0;
+                while driven.error.is_none() {
+                    memory = driven.conn.memory_bytes();
+                    assert!(memory <= MESSAGE + 256, "{memory} bytes");
+                    driven.feed(&fragment);
+                }
+                assert!(memory > MESSAGE / 2, "it was nearly whole");
+            }
+        }
+    }
+}
+
 /// Whoever holds a message has all of it: the connection keeps nothing of what it handed out.
 #[test]
 fn an_idle_connection_holds_no_memory() {

@@ -151,6 +151,7 @@ impl Connection {
             let begin = if self.streamed { Assembler::streamed } else { Assembler::whole };
             let mut message = begin(kind, header.rsv1, now);
             message.earn(self.filled_bytes);
+            message.bound(self.settings.limits.message_bytes.max());
             self.assembler = Some(Box::new(message));
         }
         if let (Some(message), true) = (&mut self.assembler, first.is_none() || !header.fin) {

@@ -34,6 +34,9 @@ pub(crate) struct Assembler {
     empty_fragments: usize,
     /// Bytes that may be reserved on the word of a header, because the peer has sent as many before.
     earned: usize,
+    /// What the message may have in all. No room is made beyond it: while a buffer grows, the old one and the new
+    /// one are there at once, and together they stay below twice this.
+    bytes_max: usize,
     utf8: Utf8Stream,
     body: Body,
 }
@@ -87,6 +90,7 @@ impl Assembler {
             tiny_fragments: 0,
             empty_fragments: 0,
             earned: RESERVE_ON_PROMISE,
+            bytes_max: usize::MAX,
             utf8: Utf8Stream::default(),
             body,
         }
@@ -96,6 +100,11 @@ impl Assembler {
     /// with bytes, and holds them once at a time.
     pub(crate) fn earn(&mut self, bytes: usize) {
         self.earned = self.earned.max(bytes);
+    }
+
+    /// Says how long the message may get. Whoever pushes has checked that it does not get longer.
+    pub(crate) fn bound(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
     }
 
     pub(crate) fn kind(&self) -> MessageKind {
@@ -178,9 +187,7 @@ impl Assembler {
                 Ok(())
             }
             (Body::Text(text), mut key) => {
-                if text.capacity() - text.len() < piece.len() {
-                    text.reserve_exact(room);
-                }
+                make_room_for_text(text, self.utf8.begun_len(), piece.len(), room);
                 for block in piece.chunks_mut(TEXT_BLOCK) {
                     if let Some(key) = &mut key {
                         key.apply(block);
@@ -225,18 +232,30 @@ impl Assembler {
             true => promised,
             // Where more frames follow, doubling keeps a message of many short ones from being moved
             // once for each of them.
-            false => promised.max(self.len()),
+            false => promised.max(self.doubled()),
         }
+    }
+
+    /// Room that doubles the message, as far as it may grow.
+    fn doubled(&self) -> usize {
+        self.len().min(self.bytes_max.saturating_sub(self.len()))
     }
 
     /// Takes a piece of the payload that an extension has already turned back.
     pub(crate) fn push_plain(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        let room = piece.len().max(self.doubled());
         match &mut self.body {
             Body::Binary(bytes) => {
+                if bytes.capacity() - bytes.len() < piece.len() {
+                    make_room(bytes, room);
+                }
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
-            Body::Text(text) => self.utf8.push(piece, |valid| text.push_str(valid)),
+            Body::Text(text) => {
+                make_room_for_text(text, self.utf8.begun_len(), piece.len(), room);
+                self.utf8.push(piece, |valid| text.push_str(valid))
+            }
             Body::Streamed { .. } => self.check_streamed(piece),
         }
     }
@@ -265,6 +284,13 @@ impl Assembler {
             Body::Binary(bytes) => Message::Binary(bytes.freeze()),
             Body::Streamed { .. } => Message::Binary(Bytes::new()),
         })
+    }
+}
+
+/// Makes room in text, of which the first `begun` bytes of a character may have been kept back.
+fn make_room_for_text(text: &mut String, begun: usize, piece_len: usize, room: usize) {
+    if text.capacity() - text.len() < begun + piece_len {
+        text.reserve_exact(room.saturating_add(begun));
     }
 }
 
