@@ -33,9 +33,13 @@ use crate::reception::Reception;
 use crate::rewind::Rewind;
 use crate::routes;
 use crate::shard::Shard;
+use crate::stall::unless_stalled;
 
 /// TLS and the first request have to be there by then.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request over plain HTTP, and its answer, may take as long as bytes move; without any it is given up after this.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What hyper may hold of one request that it has not handed on: more than a head may measure.
 const HTTP_BUFFER_BYTES: usize = 64 << 10;
@@ -138,6 +142,7 @@ impl Door {
             let (door, shard, seat) = (Arc::clone(self), Rc::clone(shard), Rc::clone(&seat));
             async move { Ok::<_, Infallible>(door.respond(shard, request, &seat).await) }
         });
+        let moved = stream.moved();
         let served = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(REQUEST_TIMEOUT)
@@ -146,7 +151,7 @@ impl Door {
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         // Whoever hung up, or sent what is no HTTP, has been told by hyper.
-        let _ = served.await;
+        let _ = unless_stalled(served, &moved, STALL_TIMEOUT).await;
     }
 
     async fn respond(

@@ -34,6 +34,7 @@ mod routes;
 mod server;
 mod shard;
 mod snapshot;
+mod stall;
 mod users;
 
 pub use error::StartError;

@@ -2,9 +2,11 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::stall::Moved;
 
 /// First `read`, then what comes from `stream`.
 #[derive(Debug)]
@@ -12,11 +14,17 @@ pub(crate) struct Rewind<S> {
     read: Vec<u8>,
     given: usize,
     stream: S,
+    moved: Moved,
 }
 
 impl<S> Rewind<S> {
     pub(crate) fn new(read: Vec<u8>, stream: S) -> Self {
-        Self { read, given: 0, stream }
+        Self { read, given: 0, stream, moved: Moved::default() }
+    }
+
+    /// What says how many bytes have gone through, to whoever does not have the stream.
+    pub(crate) fn moved(&self) -> Moved {
+        self.moved.clone()
     }
 }
 
@@ -28,7 +36,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rewind<S> {
     ) -> Poll<io::Result<()>> {
         let rest = self.read.get(self.given..).unwrap_or_default();
         if rest.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, into);
+            let before = into.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
+            self.moved.add(into.filled().len() - before);
+            return Poll::Ready(Ok(()));
         }
         let taken = rest.len().min(into.remaining());
         into.put_slice(rest.get(..taken).unwrap_or_default());
@@ -46,7 +57,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.moved.add(written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -54,7 +67,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
+        self.moved.add(written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
