@@ -80,6 +80,32 @@ async fn sec_hb_04_a_connection_stays_who_it_is() {
     }
 }
 
+/// Whoever the API ends is gone at once, on every thread, and nobody else is.
+#[tokio::test]
+async fn sec_hb_03_who_is_disconnected_by_the_api_is_gone() {
+    let server = Running::start(&[
+        ("client.token.hmac_secret_key", SECRET),
+        ("http_api.key", "k"),
+        ("node.shards", "3"),
+    ])
+    .await;
+    let mut clients = Vec::new();
+    for user in ["anna", "bert", "anna", "anna"] {
+        let token = NewToken::for_user(user).sign(&Secret::new(SECRET));
+        let mut client = Client::open(&server).await;
+        client.say(&format!(r#"{{"id":1,"connect":{{"token":"{token}"}}}}"#)).await;
+        assert!(client.hear().await.contains(r#""client":""#));
+        clients.push(client);
+    }
+    let mut bert = clients.remove(1);
+    assert_eq!(api(&server, "disconnect", "k", r#"{"user":"anna"}"#).await.0, 200);
+    for mut anna in clients {
+        assert_eq!(anna.closed().await.0, 3503);
+    }
+    bert.say(r#"{"id":2,"publish":{"channel":"a","data":1}}"#).await;
+    assert!(bert.hear().await.contains(r#""id":2"#), "he is still there");
+}
+
 /// SEC-HB-07: each bit of an id is as often 0 as 1, and no id comes twice.
 #[tokio::test]
 async fn sec_hb_07_ids_of_clients_cannot_be_foretold() {
