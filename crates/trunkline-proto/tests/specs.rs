@@ -168,6 +168,24 @@ fn every_attack_has_tests_that_exist_or_says_why_not() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// `clause | tests` in docs/reliability.md.
+#[test]
+fn every_clause_of_the_guarantee_has_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let (source, mut clauses) = (all_source(), 0);
+    let table = page.split("| clause | tests |").nth(1).expect("there is a guarantee");
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let mut tests = row.split('`').skip(1).step_by(2).filter(|it| it.contains('_')).peekable();
+        // Names of settings stand in the first cell.
+        assert!(tests.peek().is_some(), "no test: {row}");
+        for test in tests {
+            assert!(source.contains(&format!("fn {test}(")), "there is no test `{test}`: {row}");
+        }
+        clauses += 1;
+    }
+    assert!(clauses > 20, "{clauses} clauses");
+}
+
 #[test]
 fn every_test_of_an_attack_stands_in_its_row() {
     let rows = attacks();
