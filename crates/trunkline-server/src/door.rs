@@ -27,6 +27,7 @@ use trunkline::{AcceptError, Transport, WebSocket};
 
 use crate::admission::Seat;
 use crate::dialect::centrifugo::Encoding;
+use crate::metrics::NoHandshake;
 use crate::node::Node;
 use crate::peer;
 use crate::reception::Reception;
@@ -72,9 +73,13 @@ impl Door {
         from: SocketAddr,
         seat: Seat,
     ) {
-        if let Ok(Some((ws, encoding, seat))) = self.enter(&shard, tcp, from, seat).await {
-            let reception = Arc::clone(&self.reception);
-            tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, Some(seat)));
+        match self.enter(&shard, tcp, from, seat).await {
+            Ok(Some((ws, encoding, seat))) => {
+                let reception = Arc::clone(&self.reception);
+                tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, Some(seat)));
+            }
+            Ok(None) => {}
+            Err(why) => self.reception.metrics().handshakes_refused.count(why),
         }
     }
 
@@ -84,27 +89,30 @@ impl Door {
         tcp: TcpStream,
         from: SocketAddr,
         seat: Seat,
-    ) -> Result<Option<(Socket, Encoding, Seat)>, AcceptError> {
-        tcp.set_nodelay(true)?;
+    ) -> Result<Option<(Socket, Encoding, Seat)>, NoHandshake> {
+        tcp.set_nodelay(true).map_err(|_| NoHandshake::HungUp)?;
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut stream = Transport::from(tcp);
         if let Some(tls) = self.reception.tls() {
             let secured = timeout_at(deadline, tls.accept(stream)).await;
-            stream = secured.map_err(|_| AcceptError::Timeout)??;
+            let secured = secured.map_err(|_| NoHandshake::Timeout)?;
+            stream = secured.map_err(|_| NoHandshake::Tls)?;
         }
         let mut read = Vec::new();
         let Ok(head) = timeout_at(deadline, read_head(&mut stream, &mut read)).await else {
-            stream.write_all(&Refusal::timeout().encode()).await?;
-            return Err(AcceptError::Timeout);
+            // Who sent nothing may be gone.
+            let _ = stream.write_all(&Refusal::timeout().encode()).await;
+            return Err(NoHandshake::Timeout);
         };
-        match head? {
+        match head.map_err(|error| reason(&error))? {
             Some(head) if !head.asks_for_websocket() => {
                 self.serve_http(shard, Rewind::new(read, stream), from, seat).await;
                 Ok(None)
             }
             // What is wrong with a head, the library says better than we could.
             _ => {
-                let (ws, encoding) = self.accept(&read, stream).await?;
+                let accepted = self.accept(&read, stream).await;
+                let (ws, encoding) = accepted.map_err(|error| reason(&error))?;
                 Ok(Some((ws, encoding, seat)))
             }
         }
@@ -164,13 +172,19 @@ impl Door {
             let answered = self.pages.clone().oneshot(request.map(Body::new)).await;
             return answered.unwrap_or_else(|never| match never {});
         }
+        let refused = &self.reception.metrics().handshakes_refused;
         if let Err(refusal) = self.reception.judge_path(request.uri().path()) {
+            refused.count(NoHandshake::of(refusal.status()));
             let status = StatusCode::from_u16(refusal.status()).unwrap_or_default();
             return Rejection::new(status, refusal.body()).into_response();
         }
         let query = request.uri().query().unwrap_or_default().to_owned();
         match self.reception.acceptor().upgrade(&mut request) {
-            Err(rejection) => rejection.into_response(),
+            Err(rejection) => {
+                let response: Response<Body> = rejection.into_response();
+                refused.count(NoHandshake::of(response.status().as_u16()));
+                response
+            }
             Ok((response, upgrading)) => {
                 let seat = seat.take();
                 tokio::task::spawn_local(async move {
@@ -183,6 +197,16 @@ impl Door {
                 response
             }
         }
+    }
+}
+
+/// Why there is no WebSocket.
+fn reason(error: &AcceptError) -> NoHandshake {
+    match error {
+        AcceptError::Refused(refusal) => NoHandshake::of(refusal.status()),
+        AcceptError::Timeout => NoHandshake::Timeout,
+        AcceptError::Disconnected | AcceptError::Io(_) => NoHandshake::HungUp,
+        _ => NoHandshake::Request,
     }
 }
 

@@ -86,7 +86,7 @@ fn hand_over(
 
 /// Says that there is no room, if that takes one write: whoever comes by TLS would need a handshake.
 fn turn_away(reception: &Reception, tcp: &TcpStream, why: NoSeat) {
-    reception.metrics().refused(why);
+    reception.metrics().connections_refused.count(why.into());
     if reception.tls().is_none() {
         // A peer that is gone already, or takes no byte, hears nothing.
         let _ = tcp.try_write(&Refusal::unavailable().encode());

@@ -16,7 +16,7 @@ use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
 use crate::config::{Config, Pem, Reload, Tls};
 use crate::dialect::centrifugo::{ConnectRequest, Encoding};
 use crate::error::StartError;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NoRoom};
 use crate::process;
 use crate::random::random;
 use crate::shard::now;
@@ -126,7 +126,8 @@ impl Reception {
         }
         let limits = UserLimits::of(&self.rules().config);
         let taken = self.users.take(&connect.user, limits, Instant::now());
-        let (seat, rates) = taken.inspect_err(|_| self.metrics.refused_user())?;
+        let (seat, rates) =
+            taken.inspect_err(|_| self.metrics.connections_refused.count(NoRoom::User))?;
         connect.rates = Some(rates);
         Ok(Some(seat))
     }
@@ -238,7 +239,7 @@ impl Reception {
     }
 
     fn refused(&self, denied: Denied, refusal: Refusal) -> Refusal {
-        self.metrics.denied();
+        self.metrics.tokens_denied.count(denied);
         tracing::info!(why = %denied, "a token was refused");
         refusal
     }

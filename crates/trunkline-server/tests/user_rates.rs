@@ -95,7 +95,7 @@ async fn a_user_who_connects_too_often_is_closed_with_3013_and_nobody_else() {
     let mut third = connect(&server, "anna").await;
     assert_eq!(third.closed().await, (3013, "too many requests".into()));
     connected(&server, "bert").await;
-    assert_eq!(figure(&server, "trunkline_connections_refused_user_total").await, "1");
+    assert_eq!(figure(&server, "trunkline_connections_refused_total{reason=\"user\"}").await, "1");
 }
 
 #[tokio::test]

@@ -71,6 +71,55 @@ pub enum Denied {
     PersonalChannel,
 }
 
+/// One table for all cases and their words, so that none is forgotten.
+macro_rules! words {
+    ($($variant:ident = $word:literal,)*) => {
+        impl Denied {
+            /// All cases.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// A word for it, as it stands in a label of `trunkline_tokens_denied_total`.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    NoToken = "no_token",
+    TooLong = "too_long",
+    Form = "form",
+    Header = "header",
+    Critical = "critical",
+    Algorithm = "algorithm",
+    NoKey = "no_key",
+    NoKeyId = "no_key_id",
+    UnknownKey = "unknown_key",
+    KeysNeeded = "keys_needed",
+    KeysUnavailable = "keys_unavailable",
+    Signature = "signature",
+    Claims = "claims",
+    Base64 = "base64",
+    NoExpiry = "no_expiry",
+    Expired = "expired",
+    NotYet = "not_yet",
+    FromTheFuture = "from_the_future",
+    Audience = "audience",
+    Issuer = "issuer",
+    User = "user",
+    Anonymous = "anonymous",
+    IsForChannel = "is_for_channel",
+    NoChannel = "no_channel",
+    OtherChannel = "other_channel",
+    OtherUser = "other_user",
+    OtherClient = "other_client",
+    ChannelName = "channel_name",
+    PersonalChannel = "personal_channel",
+}
+
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two")]

@@ -153,6 +153,17 @@ impl Config {
         policy(&self.client.allowed_origins)
     }
 
+    /// What switches checks off, and whether it does: two settings, and the demos, which give tokens to whoever
+    /// asks.
+    pub(crate) fn insecure(&self) -> [(&'static str, bool); 3] {
+        let api = &self.http_api;
+        [
+            ("client.insecure", self.client.insecure),
+            ("http_api.insecure", api.insecure && !api.disabled),
+            ("demo", self.demo),
+        ]
+    }
+
     /// Whose pages may call the HTTP API, beside those of the server's own host.
     ///
     /// # Errors

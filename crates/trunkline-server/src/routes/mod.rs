@@ -40,9 +40,9 @@ pub(crate) fn router(reception: &Arc<Reception>, node: Node) -> Router {
     if config.demo {
         router = router.merge(demo::router(config, node.clone()));
     }
-    router = router.layer(from_fn_with_state(Pages::Own, guard));
+    router = router.layer(from_fn_with_state(Pages::own(reception), guard));
     if !config.http_api.disabled {
-        let pages = from_fn_with_state(Pages::Listed(Arc::clone(reception)), guard);
+        let pages = from_fn_with_state(Pages::listed(reception), guard);
         let api = Api::new(node, Arc::clone(reception)).router().layer(pages);
         router = router.nest(&config.http_api.handler_prefix, api);
     }

@@ -14,15 +14,15 @@ use axum::response::{IntoResponse, Response};
 use trunkline::handshake::OriginPolicy;
 
 use super::api::ApiError;
+use crate::metrics::NoEntry;
 use crate::reception::Reception;
 
 /// Whose pages may ask.
 #[derive(Clone)]
-pub(super) enum Pages {
-    /// Those of this server.
-    Own,
+pub(super) struct Pages {
+    reception: Arc<Reception>,
     /// Those that `http_api.allowed_origins` lists, too.
-    Listed(Arc<Reception>),
+    listed: bool,
 }
 
 /// How long a browser may remember that it may ask, in seconds: as long as any would.
@@ -33,7 +33,10 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
     let Some(origin) = headers.get(header::ORIGIN).cloned() else { return next.run(request).await };
     let is_only = headers.get_all(header::ORIGIN).iter().count() == 1;
     match pages.judge(&origin, headers).filter(|_| is_only) {
-        None => refused().into_response(),
+        None => {
+            pages.reception.metrics().requests_refused.count(NoEntry::Origin);
+            refused().into_response()
+        }
         Some(Who::Own) => next.run(request).await,
         Some(Who::Listed) => {
             let mut response =
@@ -53,16 +56,24 @@ enum Who {
 }
 
 impl Pages {
+    /// Those of this server.
+    pub(super) fn own(reception: &Arc<Reception>) -> Self {
+        Self { reception: Arc::clone(reception), listed: false }
+    }
+
+    /// Those, and what `http_api.allowed_origins` lists.
+    pub(super) fn listed(reception: &Arc<Reception>) -> Self {
+        Self { reception: Arc::clone(reception), listed: true }
+    }
+
     fn judge(&self, origin: &HeaderValue, headers: &HeaderMap) -> Option<Who> {
         let host = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
         let passes = |policy: &OriginPolicy| policy.permits(origin.as_bytes(), host);
         if passes(&OriginPolicy::SameOrigin) {
             return Some(Who::Own);
         }
-        match self {
-            Self::Listed(reception) if passes(&reception.rules().api_pages) => Some(Who::Listed),
-            _ => None,
-        }
+        let is_listed = self.listed && passes(&self.reception.rules().api_pages);
+        is_listed.then_some(Who::Listed)
     }
 }
 

@@ -9,11 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::metrics::Family;
 use crate::node::Node;
 use crate::process;
 use crate::reception::Reception;
@@ -30,6 +32,8 @@ async fn metrics(State((reception, node)): State<(Arc<Reception>, Node)>) -> Res
     let figures = Figures {
         snapshot: Snapshot::take(&node).await,
         metrics: reception.metrics().named(),
+        refused: reception.metrics().refused(),
+        insecure: reception.rules().config.insecure(),
         uptime_s: reception.uptime().as_secs(),
     };
     let mut registry = Registry::with_prefix("trunkline");
@@ -44,13 +48,15 @@ async fn metrics(State((reception, node)): State<(Arc<Reception>, Node)>) -> Res
 #[derive(Debug)]
 struct Figures {
     snapshot: Snapshot,
-    metrics: [(&'static str, &'static str, u64); 9],
+    metrics: [(&'static str, &'static str, u64); 4],
+    refused: [Family; 4],
+    insecure: [(&'static str, bool); 3],
     uptime_s: u64,
 }
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Self { snapshot, metrics, uptime_s } = self;
+        let Self { snapshot, metrics, refused, insecure, uptime_s } = self;
         let (counts, broker) = (&snapshot.counts, &snapshot.broker);
         let counters = [
             ("sent_bytes", "Bytes of payload that were sent to clients", snapshot.bytes_out),
@@ -111,6 +117,13 @@ impl Collector for Figures {
                 counter.metric_type(),
             )?)?;
         }
+        for Family { name, help, reasons } in refused {
+            let family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            labelled(family, "reason", reasons, ConstCounter::new)?;
+        }
+        let help = "Settings that switch checks off: 1 where one does";
+        let family = encoder.encode_descriptor("insecure", help, None, MetricType::Gauge)?;
+        labelled(family, "setting", insecure, |it| ConstGauge::new(i64::from(it)))?;
         let gauges = [
             ("connections", "Sessions that are open", snapshot.sessions as u64),
             ("users", "Different users among them", snapshot.users as u64),
@@ -132,4 +145,18 @@ impl Collector for Figures {
         }
         Ok(())
     }
+}
+
+/// One metric for each value of a label.
+fn labelled<T: Copy, M: EncodeMetric>(
+    mut family: MetricEncoder<'_>,
+    label: &str,
+    values: &[(&str, T)],
+    metric: impl Fn(T) -> M,
+) -> Result<(), std::fmt::Error> {
+    for (word, value) in values {
+        let labels = [(label, *word)];
+        metric(*value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use hyper::body::Body as _;
 
 use super::{Api, ApiError};
 use crate::auth::ApiKeys;
+use crate::metrics::NoEntry;
 
 /// Bytes of a request: 8 MiB, room for a batch of a hundred publications of 64 KiB.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -89,6 +90,7 @@ impl Api {
         } else {
             "an API key is needed: in the header X-API-Key, or in Authorization as apikey KEY"
         };
+        self.reception.metrics().requests_refused.count(NoEntry::Key);
         Err(ApiError::refused(StatusCode::UNAUTHORIZED, why))
     }
 }
