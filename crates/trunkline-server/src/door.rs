@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +75,9 @@ impl Door {
     ) {
         match self.enter(&shard, tcp, from, seat).await {
             Ok(Some((ws, encoding, seat))) => {
-                let reception = Arc::clone(&self.reception);
-                tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, Some(seat)));
+                let (reception, from) = (Arc::clone(&self.reception), from.ip());
+                let seat = Some(seat);
+                tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, seat, from));
             }
             Ok(None) => {}
             Err(why) => self.reception.metrics().handshakes_refused.count(why),
@@ -148,7 +149,7 @@ impl Door {
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(axum::extract::ConnectInfo(from));
             let (door, shard, seat) = (Arc::clone(self), Rc::clone(shard), Rc::clone(&seat));
-            async move { Ok::<_, Infallible>(door.respond(shard, request, &seat).await) }
+            async move { Ok::<_, Infallible>(door.respond(shard, request, &seat, from.ip()).await) }
         });
         let moved = stream.moved();
         let served = hyper::server::conn::http1::Builder::new()
@@ -167,6 +168,7 @@ impl Door {
         shard: Rc<Shard>,
         mut request: Request<Incoming>,
         seat: &Cell<Option<Seat>>,
+        from: IpAddr,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
             let answered = self.pages.clone().oneshot(request.map(Body::new)).await;
@@ -191,7 +193,9 @@ impl Door {
                     if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
                         let encoding = Encoding::negotiate(ws.subprotocol(), &query);
                         let reception = Arc::clone(&self.reception);
-                        tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, seat));
+                        tokio::task::spawn_local(peer::run(
+                            shard, reception, ws, encoding, seat, from,
+                        ));
                     }
                 });
                 response

@@ -27,6 +27,7 @@ mod node;
 mod peer;
 mod private;
 mod process;
+mod profile;
 mod random;
 mod reception;
 mod rewind;

@@ -142,6 +142,11 @@ impl Reception {
         !self.is_draining.load(Ordering::Relaxed)
     }
 
+    /// Whether operators are told where clients are.
+    pub(crate) fn may_tell_addresses(&self) -> bool {
+        self.rules().config.http_api.client_addresses
+    }
+
     /// What this process calls itself.
     pub(crate) fn node_uid(&self) -> &str {
         &self.node_uid

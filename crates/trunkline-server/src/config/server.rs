@@ -115,6 +115,9 @@ settings! {
         /// Origins whose pages may call it, written as those of `client.allowed_origins`; pages of the server's own
         /// host may in any case. Who opens such a page has the key that the page has.
         reload allowed_origins: Vec<String> = Vec::new();
+        /// Tells the addresses of clients in `connection` and `connections`, of those who connect from then on. Off,
+        /// because an address says who somebody is; behind a proxy it is the proxy's.
+        reload client_addresses: bool = false;
         /// Asks for no key: whoever reaches the port may publish and disconnect.
         restart insecure: bool = false;
     }

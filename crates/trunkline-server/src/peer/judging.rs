@@ -91,7 +91,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
         }
         self.shard.with(|state| match judged {
-            Ok(connect) => state.hub.connect(now(), session, id, connect),
+            Ok(connect) => {
+                state.name_software(session, &request.name, &request.version);
+                state.hub.connect(now(), session, id, connect);
+            }
             Err(Refusal::Error(error)) => state.hub.refuse_connect(session, id, error),
             Err(Refusal::Disconnect(disconnect)) => state.hub.end(session, disconnect),
         });

@@ -7,6 +7,7 @@
 mod judging;
 
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use trunkline_hub::{Disconnect, Entry, SessionId};
 
 use crate::admission::Seat;
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
+use crate::profile::Profile;
 use crate::reception::Reception;
 use crate::shard::{Shard, now};
 use crate::users::UserSeat;
@@ -26,7 +28,8 @@ use crate::users::UserSeat;
 /// Bytes of replies that are gathered into one message.
 const REPLIES_BYTES: usize = 16 << 10;
 
-/// Serves one client until its connection is gone; `seat` counts it among those of its address.
+/// Serves one client until its connection is gone; `seat` counts it among those of its address, which is
+/// `from`.
 ///
 /// What this returns lives as long as the client stays, so nothing is in it twice.
 pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
@@ -35,8 +38,19 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
     ws: WebSocket<S>,
     encoding: Encoding,
     seat: Option<Seat>,
+    from: IpAddr,
 ) -> impl Future<Output = ()> {
-    let session = shard.with(|state| state.hub.open(now()));
+    let profile = Profile {
+        software: None,
+        encoding,
+        subprotocol: ws.subprotocol().and_then(Encoding::of_subprotocol),
+        address: reception.may_tell_addresses().then(|| from.to_canonical()),
+    };
+    let session = shard.with(|state| {
+        let session = state.hub.open(now());
+        state.set_profile(session, Some(profile));
+        session
+    });
     reception.metrics().accepted();
     let held = None;
     let mut peer = Peer { shard, reception, ws, encoding, session, held, user_seat: None, seat };
@@ -48,7 +62,10 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
         if panicked {
             Box::pin(peer.apologise()).await;
         }
-        peer.shard.with(|state| state.hub.close(peer.session));
+        peer.shard.with(|state| {
+            state.hub.close(peer.session);
+            state.set_profile(peer.session, None);
+        });
         peer.shard.turn(now(), None);
     }
 }

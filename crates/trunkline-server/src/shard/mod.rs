@@ -30,6 +30,7 @@ pub(crate) use links::Links;
 
 use crate::broker::{Broker, Caller, Outlet};
 use crate::dialect::centrifugo::Encoded;
+use crate::profile::{KnownSoftware, Profile};
 use ask::Asked;
 use timer::Timer;
 
@@ -53,7 +54,11 @@ pub(crate) struct State {
     pub(crate) broker: Box<dyn Broker>,
     /// Bytes of messages that sockets were given to write.
     pub(crate) bytes_out: u64,
+    /// What clients of this shard say they are.
+    software: KnownSoftware,
     asked: Asked,
+    /// What is told of clients, by the session's index.
+    profiles: Vec<Option<Profile>>,
     /// Who waits for a session to have something to write, by the session's index.
     wakers: Vec<Option<Waker>>,
     /// What the partition has for the hub beside it.
@@ -63,6 +68,30 @@ pub(crate) struct State {
 enum FromBroker {
     Answer(Answer),
     Delivery(Delivery),
+}
+
+impl State {
+    /// Remembers what is told of a client.
+    pub(crate) fn set_profile(&mut self, session: SessionId, profile: Option<Profile>) {
+        if self.profiles.len() <= session.index() {
+            self.profiles.resize(session.index() + 1, None);
+        }
+        if let Some(place) = self.profiles.get_mut(session.index()) {
+            *place = profile;
+        }
+    }
+
+    /// What is told of a client, as long as its socket is there.
+    pub(crate) fn profile(&self, session: SessionId) -> Option<&Profile> {
+        self.profiles.get(session.index())?.as_ref()
+    }
+
+    /// A client has said what it is.
+    pub(crate) fn name_software(&mut self, session: SessionId, name: &str, version: &str) {
+        if let Some(Some(profile)) = self.profiles.get_mut(session.index()) {
+            profile.software = self.software.of(name, version);
+        }
+    }
 }
 
 impl Shard {
@@ -76,7 +105,9 @@ impl Shard {
             hub,
             broker,
             bytes_out: 0,
+            software: KnownSoftware::default(),
             asked: Asked::default(),
+            profiles: Vec::new(),
             wakers: Vec::new(),
             local: VecDeque::new(),
         };

@@ -30,10 +30,32 @@ impl Encoding {
     pub fn negotiate(subprotocol: Option<&str>, query: &str) -> Self {
         let by_query =
             query.split('&').any(|it| matches!(it, "format=protobuf" | "cf_protocol=protobuf"));
-        if by_query || subprotocol == Some("centrifuge-protobuf") {
+        if by_query || subprotocol == Some(Self::Protobuf.subprotocol()) {
             Self::Protobuf
         } else {
             Self::Json
+        }
+    }
+
+    /// The encoding that the name of a subprotocol stands for.
+    pub fn of_subprotocol(name: &str) -> Option<Self> {
+        [Self::Json, Self::Protobuf].into_iter().find(|it| it.subprotocol() == name)
+    }
+
+    /// The subprotocol that stands for it.
+    pub const fn subprotocol(self) -> &'static str {
+        let [json, protobuf] = Self::SUBPROTOCOLS;
+        match self {
+            Self::Json => json,
+            Self::Protobuf => protobuf,
+        }
+    }
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Protobuf => "protobuf",
         }
     }
 

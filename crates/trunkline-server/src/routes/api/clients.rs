@@ -1,6 +1,8 @@
 //! `subscribe`, `unsubscribe`, `disconnect`, `refresh`: what becomes of the connections of a user; and
 //! `connections` and `connection`, which show them.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,6 +15,8 @@ use super::error::channel;
 use super::read::Since;
 use super::{Api, ApiError, Nothing};
 use crate::auth::NewToken;
+use crate::dialect::centrifugo::Encoding;
+use crate::profile::Profile;
 
 /// Connections in one answer.
 const PAGE_MAX: usize = 1_000;
@@ -119,7 +123,17 @@ pub(super) struct Connections {
 pub(super) struct Connection {
     client: String,
     user: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    version: String,
     transport: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subprotocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
     channels: Vec<String>,
     connected_at: i64,
     outbox_bytes: usize,
@@ -222,20 +236,23 @@ impl Api {
         let user = request.user;
         let pages = self.node.on_each(move |state, _| {
             let sessions = state.hub.sessions_open();
-            let views = sessions.into_iter().filter_map(|it| state.hub.view(it));
+            let views = sessions.into_iter().filter_map(|id| Some((id, state.hub.view(id)?)));
             let mut views: Vec<_> = views
-                .filter(|it| after.is_none_or(|after| it.client > after))
-                .filter(|it| user.is_empty() || *it.user == *user)
+                .filter(|(_, it)| after.is_none_or(|after| it.client > after))
+                .filter(|(_, it)| user.is_empty() || *it.user == *user)
                 .collect();
-            views.sort_by_key(|it| it.client);
+            views.sort_by_key(|(_, it)| it.client);
             views.truncate(limit + 1);
             views
+                .into_iter()
+                .map(|(id, view)| (view, state.profile(id).cloned()))
+                .collect::<Vec<_>>()
         });
-        let mut views: Vec<SessionView> = pages.await.into_iter().flatten().collect();
-        views.sort_by_key(|it| it.client);
+        let mut views: Vec<_> = pages.await.into_iter().flatten().collect();
+        views.sort_by_key(|(it, _)| it.client);
         let has_more = views.len() > limit;
         views.truncate(limit);
-        let cursor = views.last().filter(|_| has_more).map(|it| it.client.to_string());
+        let cursor = views.last().filter(|_| has_more).map(|(it, _)| it.client.to_string());
         Ok(Connections { connections: views.into_iter().map(Connection::of).collect(), cursor })
     }
 
@@ -246,7 +263,8 @@ impl Api {
         let wanted = client(&request.client)?;
         let found = self.node.on_each(move |state, _| {
             let sessions = state.hub.sessions_open();
-            sessions.into_iter().filter_map(|it| state.hub.view(it)).find(|it| it.client == wanted)
+            let found = sessions.into_iter().find(|it| state.hub.client(*it) == Some(wanted))?;
+            Some((state.hub.view(found)?, state.profile(found).cloned()))
         });
         let view = found.await.into_iter().flatten().next();
         view.map(Connection::of).ok_or(ApiError::not_found("no such connection"))
@@ -272,11 +290,17 @@ impl Api {
 }
 
 impl Connection {
-    fn of(view: SessionView) -> Self {
+    fn of((view, profile): (SessionView, Option<Profile>)) -> Self {
+        let software = profile.as_ref().and_then(|it| it.software.as_ref());
         Self {
             client: view.client.to_string(),
             user: view.user.to_string(),
+            name: software.map_or_else(String::new, |it| it.name.to_string()),
+            version: software.map_or_else(String::new, |it| it.version.to_string()),
             transport: "websocket",
+            protocol: profile.as_ref().map(|it| it.encoding.name()),
+            subprotocol: profile.as_ref().and_then(|it| it.subprotocol.map(Encoding::subprotocol)),
+            address: profile.and_then(|it| it.address),
             channels: view.channels.iter().map(|it| it.as_str().to_owned()).collect(),
             connected_at: view.opened_unix_ms,
             outbox_bytes: view.outbox_bytes,
