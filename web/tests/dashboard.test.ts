@@ -96,7 +96,9 @@ test.skipIf(process.env["CENTRIFUGO"])("one client is seen, and can be sent away
   await stage.shot(page, "dashboard-connections");
   await row.getByRole("link").click();
   await page.locator(".rows a", { hasText: "chat:lobby" }).waitFor();
-  await page.locator(".facts", { hasText: "dora-swan" }).waitFor();
+  for (const fact of ["dora-swan", "Software", "chat", "WebSocket", "JSON", "Connected since"]) {
+    await page.locator(".facts", { hasText: fact }).waitFor();
+  }
   await stage.shot(page, "dashboard-connection");
 
   await page.getByRole("button", { name: "Disconnect" }).click();

@@ -106,6 +106,10 @@ export interface ConnectionInfo {
   version?: string;
   transport?: string;
   protocol?: string;
+  /** Absent if none was agreed on. */
+  subprotocol?: string;
+  /** Absent where the server does not tell. */
+  address?: string;
   /** The channels it is on. */
   channels?: string[];
   /** Since when, in milliseconds since 1970. */

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
-import { bytes, duration } from "../shared/format";
 import { Icon } from "../shared/icons";
 import { notice } from "../shared/notice";
 import type { Api, ConnectionInfo } from "./api";
+import { factsOf } from "./facts";
 import { usePoll } from "./poll";
 import { linkTo } from "./route";
 import { Trouble } from "./trouble";
@@ -20,18 +20,6 @@ export function Connection({ api, client }: { api: Api; client: string }): JSX.E
       notice(`Not disconnected: ${(trouble as Error).message}`);
     }
   };
-  const now = Date.now();
-  const facts: [string, string][] = value
-    ? [
-        ["User", value.user || "anonymous"],
-        ["Software", [value.name, value.version].filter(Boolean).join(" ")],
-        ["Transport", [value.transport, value.protocol].filter(Boolean).join(", ")],
-        ["Connected for", value.connected_at ? duration((now - value.connected_at) / 1000) : ""],
-        ["Waiting to be written", bytes(value.outbox_bytes ?? 0)],
-        ["Received from it", value.bytes_in === undefined ? "" : bytes(value.bytes_in)],
-        ["Sent to it", value.bytes_out === undefined ? "" : bytes(value.bytes_out)],
-      ]
-    : [];
   return (
     <section class="list">
       <div class="bar">
@@ -46,14 +34,12 @@ export function Connection({ api, client }: { api: Api; client: string }): JSX.E
       </div>
       <Trouble error={error} />
       <dl class="facts card">
-        {facts
-          .filter(([, text]) => text !== "")
-          .map(([name, text]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{text}</dd>
-            </div>
-          ))}
+        {(value ? factsOf(value, Date.now()) : []).map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
       </dl>
       <h2>Channels</h2>
       <div class="rows card">

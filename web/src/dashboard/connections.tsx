@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { bytes, count, duration } from "../shared/format";
 import type { Api, ConnectionInfo } from "./api";
+import { called, softwareOf } from "./facts";
 import { usePoll } from "./poll";
 import { linkTo } from "./route";
 import { Trouble } from "./trouble";
@@ -61,7 +62,8 @@ export function Connections({ api }: { api: Api }): JSX.Element {
             <tr>
               <th>Client</th>
               <th>User</th>
-              <th>Transport</th>
+              <th>Software</th>
+              <th>Protocol</th>
               <th class="right">Channels</th>
               <th class="right">Waiting</th>
               <th class="right">Connected for</th>
@@ -76,7 +78,8 @@ export function Connections({ api }: { api: Api }): JSX.Element {
                   </a>
                 </td>
                 <td>{it.user || <span class="dim">anonymous</span>}</td>
-                <td class="dim">{[it.transport, it.protocol].filter(Boolean).join(", ")}</td>
+                <td class="dim">{softwareOf(it)}</td>
+                <td class="dim">{called(it.protocol ?? it.transport)}</td>
                 <td class="right num">{count(it.channels?.length ?? 0)}</td>
                 <td class="right num">{bytes(it.outbox_bytes ?? 0)}</td>
                 <td class="right num">

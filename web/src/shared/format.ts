@@ -3,6 +3,7 @@
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const second = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
 /** 950, 12.3K, 4M. */
@@ -40,6 +41,11 @@ export function duration(seconds: number): string {
 /** 14:05. */
 export function clockTime(ms: number): string {
   return clock.format(ms);
+}
+
+/** 28 Nov 2026, 14:05:09. */
+export function moment(ms: number): string {
+  return second.format(ms);
 }
 
 /** Today, Yesterday, or the day. */
