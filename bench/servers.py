@@ -28,6 +28,11 @@ def ours(*flags, **more):
     return {"cmd": [os.path.join(OUR_BIN, "echo-ours"), "--addr", "{addr}", *flags], **more}
 
 
+def client(program, *flags, **more):
+    """A client that is measured; the load generator starts it and is its server."""
+    return {"client": [program, "--addr", "{addr}", *flags], **more}
+
+
 # "S channel" subscribes, "P channel data" publishes.
 LINES = ["--hello", "S {ch}", "--ready", "ok", "--publish", "P {ch} {data}"]
 
@@ -118,6 +123,11 @@ SERVERS = {
     # An echo on two threads, which share the load generator's CPU where there are no more than two.
     "trunkline-2-threads": {**echo("--threads", "2"), "cpus": "0,1"},
     "raw-tokio-2-threads": {**peer("raw-tokio", "--threads", "2"), "cpus": "0,1"},
+    # Clients.
+    "client-raw": client(os.path.join(BENCH_BIN, "client-raw"), raw=True),
+    "client-tungstenite": client(os.path.join(BENCH_BIN, "client-tungstenite"), "--tuned"),
+    "client-tokio-websockets": client(os.path.join(BENCH_BIN, "client-tokio-websockets")),
+    "client-trunkline": client(os.path.join(OUR_BIN, "client-ours")),
     # One publishes, many are subscribed.
     "raw-fanout": {**peer("raw-fanout"), "fan": LINES},
     "raw-gather": {**peer("raw-fanout", "--gather"), "fan": LINES},

@@ -6,6 +6,10 @@ def echo(conns, size, window, *flags):
     return ["echo", "--conns", str(conns), "--size", str(size), "--window", str(window), *flags]
 
 
+def answer(conns, size, window):
+    return ["answer", "--conns", str(conns), "--size", str(size), "--window", str(window)]
+
+
 def fan(conns, *flags, channels=1):
     sources = ["--sources", "4"] if conns > 5000 else []
     return ["fanout", "--conns", str(conns), "--channels", str(channels), "--size", "128", *sources, *flags]
@@ -43,6 +47,9 @@ WORKLOADS = {
     "tls-16x32x1k": echo(16, 1024, 32),
     "tls-8x64k": echo(8, 65536, 1),
     "idle-tls-10k": ["idle", "--conns", "10000", "--sources", "4", "--touch", "1", "--size", "1024"],
+    "client-64x32": answer(64, 32, 1),
+    "client-16x64x32": answer(16, 32, 64),
+    "client-16x32x1k": answer(16, 1024, 32),
     "threads-64x32": echo(64, 32, 1),
     "threads-16x64x32": echo(16, 32, 64),
     "fan-1k-w1": fan(1000, *window(1)),
@@ -69,6 +76,7 @@ ECHOES = ["raw-epoll", "raw-tokio", "tokio-tungstenite", "tokio-tungstenite-tune
 TAKEOVERS = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-hibernating", "trunkline-hibernating-12", "trunkline-dedicated"]
 NO_TAKEOVERS = ["yawc-deflate", "sockudo-ws-deflate", "trunkline-deflate", "trunkline-stateless"]
 TLS = ["raw-tls", "tokio-tungstenite-tls", "trunkline-tls"]
+CLIENTS = ["client-raw", "client-tungstenite", "client-tokio-websockets", "client-trunkline"]
 THREADS = ["raw-tokio", "raw-tokio-2-threads", "trunkline", "trunkline-2-threads"]
 # A floor would have to speak HTTP.
 HANDSHAKES = [name for name in ECHOES if not name.startswith("raw-")] + ["ws-topics", "centrifugo", "trunkline-serve"]
@@ -94,6 +102,7 @@ PARTS = {
     "tls": Part(TLS, ["tls-64x32", "tls-16x32x1k", "tls-8x64k", "idle-tls-10k"]),
     "deflate": Part(TAKEOVERS, ["deflate-16x1k", "idle-deflate-1k"]),
     "deflate-nc": Part(NO_TAKEOVERS, ["deflate-nc-16x1k", "idle-deflate-nc-1k"]),
+    "client": Part(CLIENTS, ["client-64x32", "client-16x64x32", "client-16x32x1k"]),
     "threads": Part(THREADS, ["threads-64x32", "threads-16x64x32"]),
 }
 
@@ -110,6 +119,8 @@ def reference(work):
     if greeted(work):
         # With publications waiting, several can be gathered in one write; paced ones are written one by one.
         return "raw-fanout" if "--rate" in load else "raw-gather"
+    if load[0] == "answer":
+        return "client-raw"
     if "tls" in work:
         return "raw-tls"
     return "raw-tokio" if work.startswith("threads") else "raw-epoll"

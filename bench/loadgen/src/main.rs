@@ -1,6 +1,7 @@
 //! A neutral WebSocket load generator: raw sockets, epoll, pre-built frames.
 //! Prints one JSON object per run.
 
+mod answer;
 mod echo;
 mod fanout;
 mod frames;
@@ -50,12 +51,15 @@ pub struct Opts {
     /// idle: seconds to wait before the last memory reading.
     pub hold: f64,
     pub label: String,
+    /// answer: the client to start, and its arguments.
+    pub client: Vec<String>,
     pub fan: fanout::Dialect,
 }
 
 const HELP: &str = "loadgen MODE --addr IP:PORT [options]
 MODE: echo (one message in flight per connection with --window 1, else pipelined) | idle | connect
   | storm (connects --conns, as many as --window at a time, and holds them) | fanout | publish
+  | answer (echoes to the client that is measured, --client PROGRAM ARGS..., the last of all flags)
   --conns N --size BYTES --window W --secs S --warmup S --threads N
   --mixed (sizes from 1/64 of --size to --size)
   --payload bin|ascii|utf8|json   --raw (no WebSocket: byte echo)   --tls
@@ -93,6 +97,7 @@ fn parse() -> Opts {
         touch: 0,
         hold: 1.0,
         label: String::new(),
+        client: Vec::new(),
         fan: fanout::Dialect::default(),
     };
     while let Some(k) = a.next() {
@@ -126,6 +131,7 @@ fn parse() -> Opts {
             "--touch" => o.touch = v().parse().unwrap(),
             "--hold" => o.hold = v().parse().unwrap(),
             "--label" => o.label = v(),
+            "--client" => o.client = a.by_ref().collect(),
             _ if o.fan.flag(&k, &mut v) => {}
             _ => die(HELP),
         }
@@ -141,6 +147,7 @@ pub fn die(m: &str) -> ! {
 fn main() {
     let o = parse();
     match o.mode.as_str() {
+        "answer" => answer::run(&o),
         "echo" => echo::run(&o),
         "idle" => idle::run(&o),
         "connect" => shake::run(&o),

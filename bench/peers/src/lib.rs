@@ -30,6 +30,10 @@ pub struct Args {
     /// Settings the library's authors use in their own benchmark.
     pub tuned: bool,
     pub tls: bool,
+    /// Clients: how many connections, and messages of how many bytes in flight on each.
+    pub conns: usize,
+    pub size: usize,
+    pub window: usize,
 }
 
 pub fn args() -> Args {
@@ -41,6 +45,9 @@ pub fn args() -> Args {
         hyper: false,
         tuned: false,
         tls: false,
+        conns: 64,
+        size: 32,
+        window: 1,
     };
     let mut a = std::env::args().skip(1);
     while let Some(k) = a.next() {
@@ -52,6 +59,9 @@ pub fn args() -> Args {
             "--hyper" => o.hyper = true,
             "--tuned" => o.tuned = true,
             "--tls" => o.tls = true,
+            "--conns" => o.conns = a.next().unwrap().parse().unwrap(),
+            "--size" => o.size = a.next().unwrap().parse().unwrap(),
+            "--window" => o.window = a.next().unwrap().parse().unwrap(),
             k => panic!("unknown argument {k}"),
         }
     }
@@ -124,6 +134,41 @@ pub fn listen(addr: SocketAddr) -> TcpListener {
     s.set_reuseaddr(true).unwrap();
     s.bind(addr).unwrap();
     s.listen(4096).unwrap()
+}
+
+/// `--conns` connections to `--addr`, a task for each, until the process is ended.
+pub fn connect<F, Fut>(args: Args, f: F)
+where
+    F: Fn(TcpStream) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    raise_nofile();
+    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    rt.block_on(async move {
+        for _ in 0..args.conns {
+            let s = TcpStream::connect(args.addr).await.unwrap();
+            let _ = s.set_nodelay(true);
+            tokio::spawn(tokio::task::unconstrained(f(s)));
+        }
+        std::future::pending::<()>().await
+    })
+}
+
+/// Sends `window` messages and from then on sends back what comes.
+pub async fn converse<S, T, E>(mut ws: S, window: usize, message: T, is_data: fn(&T) -> bool)
+where
+    S: Stream<Item = Result<T, E>> + Sink<T> + Unpin,
+    T: Clone,
+{
+    use futures_util::SinkExt;
+    for _ in 0..window {
+        if ws.feed(message.clone()).await.is_err() {
+            return;
+        }
+    }
+    if ws.flush().await.is_ok() {
+        echo(ws, false, is_data).await
+    }
 }
 
 pub fn accept_key(key: &str) -> String {
