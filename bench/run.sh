@@ -114,8 +114,7 @@ Read with care:
 - `tuned` peers run with the settings that their authors, or we, found fastest. `fastwebsockets`, `yawc` and
   `web-socket` stand behind a minimal HTTP upgrade of ours.
 - `web-socket` and `soketto` do not check that text is UTF-8; all the others do.
-- In fan-out every subscriber's stream is checked: a run with a gap, a double or a lost publication is reported as
-  failed. `ws-topics` and the floors have no sessions, no rights and no JSON to look at.
+- In fan-out every subscriber's stream is checked: `lost` counts gaps, doubles and connections that were closed. `ws-topics` and the floors have no sessions, no rights and no JSON to look at.
 TEXT
     for svg in "${results%.jsonl}"-*.svg; do
         [ ! -e "$svg" ] || printf '\n![%s](%s)\n' "$(sed -n 's/.*aria-label="\([^"]*\)".*/\1/p' "$svg")" "$(basename "$svg")"
