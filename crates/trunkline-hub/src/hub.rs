@@ -158,6 +158,11 @@ impl<E: Default> Hub<E> {
         self.sessions.get(session).is_some_and(|it| it.pending.len() >= max)
     }
 
+    /// Whether every command of the session is answered, and nothing waits to be written to it.
+    pub fn is_settled(&self, session: SessionId) -> bool {
+        self.sessions.get(session).is_none_or(|it| it.pending.is_empty() && it.outbox.is_empty())
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.deadlines.next(), self.requests.next_deadline()].into_iter().flatten().min()

@@ -23,7 +23,7 @@ pub struct Limits {
     /// connection is not read until there are fewer.
     pub pending_commands: usize,
     /// Bytes that wait to be written to one connection: 1 MiB. What happens beyond is up to the
-    /// namespace; a reply that does not fit closes with 3008.
+    /// namespace; one reply may go beyond, and one behind that closes with 3008.
     pub outbox_bytes: usize,
     /// Entries that wait, which cost memory even if they are small: 16 384.
     pub outbox_entries: usize,

@@ -40,7 +40,8 @@ impl<E> Default for Outbox<E> {
 }
 
 impl<E> Outbox<E> {
-    /// Adds an entry of `weight` bytes. The first one always fits, whatever its size.
+    /// Adds an entry of `weight` bytes. The first one always fits, whatever its size; a reply fits as long as what is
+    /// there does, for the client has asked for it, and cannot know what else would come.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -54,7 +55,7 @@ impl<E> Outbox<E> {
         let queued = Queued { entry, weight: u32::try_from(weight).unwrap_or(u32::MAX) };
         if self.is_empty() {
             self.first = Some(queued);
-        } else if bytes > limits.outbox_bytes || self.len() >= limits.outbox_entries {
+        } else if self.is_full(&queued.entry, bytes, limits) {
             return Err(Full);
         } else {
             if self.rest.capacity() == 0 {
@@ -64,6 +65,12 @@ impl<E> Outbox<E> {
         }
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Whether `entry` is one too many; with it there would be `bytes`.
+    fn is_full(&self, entry: &Entry<E>, bytes: usize, limits: &Limits) -> bool {
+        let counted = if matches!(entry, Entry::Reply(_)) { self.bytes } else { bytes };
+        counted > limits.outbox_bytes || self.len() >= limits.outbox_entries
     }
 
     #[inline]

@@ -69,6 +69,21 @@ fn bytes_count_as_entries_do() {
     assert_eq!(code(&world, slow), Some(3008));
 }
 
+/// What a client has asked for may be large, and it cannot know what came before: one answer goes beyond, not two.
+#[test]
+fn a_reply_fits_as_long_as_what_is_there_does() {
+    let (mut world, slow, quick) = world(Overflow::Disconnect, 1000);
+    publish(&mut world, quick, &["x"]);
+    let overhead = world.hub.view(slow).expect("it is there").outbox_bytes - 1;
+    world.said(slow);
+    publish(&mut world, quick, &[&"x".repeat(990 - overhead)]);
+    let unsubscribe = || Command::Unsubscribe { channel: channel("elsewhere") };
+    world.command(slow, 3, unsubscribe());
+    assert_eq!(code(&world, slow), None, "ten bytes were left, and it has more");
+    world.command(slow, 4, unsubscribe());
+    assert_eq!(code(&world, slow), Some(3008));
+}
+
 #[test]
 fn the_oldest_make_room_for_the_newest() {
     let (mut world, slow, quick) = world(Overflow::DropOldest, 1 << 20);

@@ -38,6 +38,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     async fn handle_request(&mut self, incoming: Incoming<'_>) {
         let Incoming { id, request } = incoming;
+        if asks_for_history(&request) {
+            self.settle().await;
+        }
         match request {
             Request::Action(action @ Action::Send { .. }) => self.act(id, action),
             // Whatever else has no id is taken for a pong.
@@ -139,5 +142,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     fn end_with(&self, disconnect: Disconnect) {
         self.shard.with(|state| state.hub.end(self.session, disconnect));
+    }
+}
+
+/// Whether the answer may be as large as a history.
+fn asks_for_history(request: &Request<'_>) -> bool {
+    match request {
+        Request::Action(Action::History(_)) => true,
+        Request::Subscribe(request) => request.recover,
+        _ => false,
     }
 }

@@ -192,6 +192,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         let _ = self.ws.close(CloseCode::INTERNAL_ERROR, "internal server error").await;
     }
 
+    /// Waits until all that the client has asked for is answered and handed to the connection. An answer may hold a
+    /// whole history: several at once would find no room, however fast the client reads, and it would be taken for slow
+    /// whenever it came back.
+    async fn settle(&mut self) {
+        if self.shard.with(|state| state.hub.is_settled(self.session)) {
+            return;
+        }
+        self.shard.turn(now(), Some(self.session));
+        poll_fn(|cx| self.poll_settled(cx)).await;
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.shard.wake_me(self.session, cx.waker());
+            let is_empty = match self.fill() {
+                Ok(is_empty) => is_empty,
+                Err(disconnect) => {
+                    self.shard.with(|state| state.hub.end(self.session, disconnect));
+                    return Poll::Ready(());
+                }
+            };
+            let is_settled = self.shard.with(|state| state.hub.is_settled(self.session));
+            if is_empty && is_settled || self.ending().is_some() {
+                return Poll::Ready(());
+            }
+            // A connection that is gone is told of by whoever reads from it next.
+            if let Poll::Ready(Err(_)) = pin!(self.ws.flush()).poll(cx) {
+                return Poll::Ready(());
+            }
+            if is_empty || !self.ws.has_room() {
+                return Poll::Pending;
+            }
+        }
+    }
+
     fn ending(&self) -> Option<Disconnect> {
         self.shard.with(|state| state.hub.ending(self.session).cloned())
     }

@@ -216,3 +216,37 @@ async fn sec_hb_33_a_drain_tells_all_to_come_back() {
     assert!(took >= spread / 2, "they did not all go at once: {took:?}");
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
+
+/// Who was away and comes back to more than its outbox holds gets it all the same, as long as it reads.
+#[tokio::test]
+async fn sec_bp_05_who_comes_back_to_full_histories_is_not_taken_for_slow() {
+    let server = Running::start(&[
+        ("client.insecure", "true"),
+        ("http_api.key", "k"),
+        ("client.address_connection_burst", "10000"),
+        ("channel.without_namespace.history_size", "100"),
+        ("channel.without_namespace.history_ttl", "60s"),
+        ("channel.without_namespace.force_recovery", "true"),
+    ])
+    .await;
+    let large = "x".repeat(60_000);
+    let mut commands = vec![r#"{"id":1,"connect":{}}"#.to_owned()];
+    for channel in ["a", "b", "c", "d", "e", "f"] {
+        let mut epoch = String::new();
+        for number in 0..16 {
+            let body = format!(r#"{{"channel":"{channel}","data":["{number}","{large}"]}}"#);
+            let (_, answer) = api(&server, "publish", "k", &body).await;
+            epoch = answer.split('"').nth(7).unwrap().to_owned();
+        }
+        commands.push(format!(
+            r#"{{"id":2,"subscribe":{{"channel":"{channel}","recover":true,"offset":0,"epoch":"{epoch}"}}}}"#
+        ));
+    }
+    let mut client = Client::open(&server).await;
+    client.say(&commands.join("\n")).await;
+    assert!(client.hear().await.contains(r#""client":""#));
+    for _ in 0..6 {
+        let reply = client.hear().await;
+        assert!(reply.contains(r#""recovered":true"#), "{}", &reply[..reply.len().min(300)]);
+    }
+}
