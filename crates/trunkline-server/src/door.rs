@@ -26,6 +26,7 @@ use trunkline::upgrade::{Rejection, asks_for_websocket};
 use trunkline::{AcceptError, Transport, WebSocket};
 
 use crate::admission::Seat;
+use crate::body_deadline::BodyDeadline;
 use crate::dialect::centrifugo::Encoding;
 use crate::metrics::NoHandshake;
 use crate::node::Node;
@@ -171,7 +172,8 @@ impl Door {
         from: IpAddr,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
-            let answered = self.pages.clone().oneshot(request.map(Body::new)).await;
+            let answered =
+                self.pages.clone().oneshot(request.map(BodyDeadline::new).map(Body::new)).await;
             return answered.unwrap_or_else(|never| match never {});
         }
         let refused = &self.reception.metrics().handshakes_refused;

@@ -18,6 +18,7 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 
+mod body_deadline;
 mod door;
 mod error;
 mod latency;

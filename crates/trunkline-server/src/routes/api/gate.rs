@@ -10,6 +10,7 @@ use hyper::body::Body as _;
 
 use super::{Api, ApiError};
 use crate::auth::ApiKeys;
+use crate::body_deadline::TooSlow;
 use crate::metrics::NoEntry;
 
 /// Bytes of a request: 8 MiB, room for a batch of a hundred publications of 64 KiB.
@@ -42,8 +43,13 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiEr
         return Err(too_large());
     }
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|error| {
-        let is_too_large = error.is::<LengthLimitError>();
-        if is_too_large { too_large() } else { ApiError::bad_request("the body broke off") }
+        if error.is::<LengthLimitError>() {
+            too_large()
+        } else if TooSlow::is_cause_of(&*error) {
+            ApiError::refused(StatusCode::REQUEST_TIMEOUT, TooSlow.to_string())
+        } else {
+            ApiError::bad_request("the body broke off")
+        }
     })?;
     let body = body.to_bytes();
     Ok(if body.is_empty() { Bytes::from_static(b"{}") } else { body })
