@@ -17,14 +17,14 @@ fn failed(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Failed(CommandError::Internal))
 }
 
-fn open(medium: Medium, options: LogOptions) -> (World, Log) {
+pub(crate) fn open(medium: Medium, options: LogOptions) -> (World, Log) {
     let (world, log, _) = open_on(medium, options, BrokerLimits::default(), start()).unwrap();
     (world, log)
 }
 
 /// Publishes until it succeeds, which it does once the writer has tried again.
 #[track_caller]
-fn insist(world: &mut World, channel: &str, data: &str) -> u64 {
+pub(crate) fn insist(world: &mut World, channel: &str, data: &str) -> u64 {
     for _ in 0..10_000 {
         match world.ask(API, channel, Operation::Publish(saying(data))) {
             Outcome::Published(position) => return position.unwrap().offset,

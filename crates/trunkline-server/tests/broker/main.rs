@@ -11,6 +11,7 @@ mod memory;
 mod presence;
 mod publishing;
 mod restarts;
+mod told;
 mod world;
 
 /// Makes a test of each rule for each broker. A rule that is not named here is dead code to the compiler.

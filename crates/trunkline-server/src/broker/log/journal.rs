@@ -362,6 +362,8 @@ impl Journal {
     /// Nothing is taken until the store can be written again. Under [`Fsync::Always`] nobody has heard
     /// of what was not written, and it is dropped; else it is what has to be written first.
     fn fail(&self, store: &mut Store, batch: Batch, error: StoreError) -> Result<(), StoreError> {
+        let path = store.path().display().to_string();
+        tracing::error!(path, %error, "cannot write histories: what would have to be kept is refused");
         let mut last = error;
         let lost = self.is_always();
         self.failures.fetch_add(1, Ordering::Relaxed);
@@ -371,6 +373,8 @@ impl Journal {
             match store.reopen().and_then(|()| self.commit(store, &batch, None)) {
                 Ok(()) => {
                     self.lock().failing = false;
+                    // As loud as it takes to be heard by whoever has heard of the failure.
+                    tracing::warn!(path, "histories can be written again");
                     return Ok(());
                 }
                 Err(error) => {

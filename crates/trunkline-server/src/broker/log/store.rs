@@ -10,7 +10,7 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -94,6 +94,11 @@ impl Store {
             Ok(Err(error)) => Err(damaged(error.to_string())),
             Err(panic) => Err(damaged(panic.to_string())),
         }
+    }
+
+    /// The file, for words about it.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The state that the last process left, checked against [`FORMAT`]; `None` if there was none.
