@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 const LISTENER: u64 = u64::MAX;
@@ -138,28 +139,22 @@ fn unmask(b: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// The client, which ends with us.
-struct Client(Child);
-
-impl Client {
-    fn start(o: &Opts) -> Self {
-        let [program, args @ ..] = &o.client[..] else { crate::die("answer needs --client") };
-        let child = Command::new(program).args(args).stdout(Stdio::null()).spawn();
-        Self(child.unwrap_or_else(|e| crate::die(&format!("{program}: {e}"))))
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts the client. It ends when this process does, however that is.
+fn start(o: &Opts) -> Child {
+    let [program, args @ ..] = &o.client[..] else { crate::die("answer needs --client") };
+    let mut command = Command::new(program);
+    command.args(args).stdout(Stdio::null());
+    // SAFETY: the closure makes one system call that takes numbers, which is allowed between fork and exec.
+    unsafe {
+        command.pre_exec(|| sys::cvt(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)).map(drop))
+    };
+    command.spawn().unwrap_or_else(|e| crate::die(&format!("{program}: {e}")))
 }
 
 pub fn run(o: &Opts) {
     let listener = TcpListener::bind(o.addr).unwrap_or_else(|e| crate::die(&e.to_string()));
-    let mut client = Client::start(o);
-    let pid = client.0.id();
+    let mut client = start(o);
+    let pid = client.id();
     let ep = sys::Epoll::new().unwrap();
     ep.add(listener.as_raw_fd(), LISTENER, libc::EPOLLIN).unwrap();
     let mut conns: Vec<Conn> = Vec::with_capacity(o.conns);
@@ -189,9 +184,8 @@ pub fn run(o: &Opts) {
             (from, to) = (now + secs(o.warmup), now + secs(o.warmup + o.secs));
         }
         if from == u64::MAX
-            && (now > begin + secs(20.0) || client.0.try_wait().is_ok_and(|it| it.is_some()))
+            && (now > begin + secs(20.0) || client.try_wait().is_ok_and(|it| it.is_some()))
         {
-            drop(client);
             crate::die(&format!("{} of {} connections came", conns.len(), o.conns));
         }
         if a.is_none() && now >= from {
@@ -201,7 +195,6 @@ pub fn run(o: &Opts) {
             break snap(done);
         }
     };
-    drop(client);
     let a = a.unwrap_or(b);
     let (dt, done) = ((b.0 - a.0) as f64 / 1e9, (b.1 - a.1) as f64);
     let (theirs, own) = (b.2.since(&a.2), b.3.since(&a.3));
