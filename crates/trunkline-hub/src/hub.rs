@@ -173,6 +173,11 @@ impl<E: Default> Hub<E> {
         self.settings = settings;
     }
 
+    /// Whether clients may publish anything into `channel`, though not every subscriber can be told it.
+    pub fn takes_anything(&self, channel: &ChannelName) -> bool {
+        self.settings.namespaces.options(channel).is_some_and(|it| it.publish_anything)
+    }
+
     /// Numbers that only grow.
     pub fn counts(&self) -> Counts {
         self.counts

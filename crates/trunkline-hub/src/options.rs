@@ -92,6 +92,9 @@ pub struct ChannelOptions {
     pub subscribe: Allowed,
     /// Who may publish.
     pub publish: Allowed,
+    /// Whether what clients publish may be anything. If not, whoever knows what their dialects can say
+    /// holds it to what all of them can: see [`Hub::takes_anything`](crate::Hub::takes_anything).
+    pub publish_anything: bool,
     /// Who may read the history.
     pub history_read: Allowed,
     /// Who may read the presence.

@@ -69,6 +69,10 @@ settings! {
         reload allow_publish_for_subscriber: bool = false;
         /// With one of the two, so may clients without a user.
         reload allow_publish_for_anonymous: bool = false;
+        /// Clients that speak Protobuf may publish what is no JSON. A subscriber that speaks JSON is closed with 3506 by
+        /// such a publication, so leave it off where not all speak Protobuf: what is no JSON is refused with error 107
+        /// then. Publications of the HTTP API may be anything.
+        reload allow_binary_publish: bool = false;
         /// Clients with a user may read the history.
         reload allow_history_for_client: bool = false;
         /// Subscribers may read the history.
@@ -118,6 +122,7 @@ impl NamespaceOptions {
                 subscribers: self.allow_publish_for_subscriber,
                 anonymous: self.allow_publish_for_anonymous,
             },
+            publish_anything: self.allow_binary_publish,
             history_read: Allowed {
                 clients: self.allow_history_for_client,
                 subscribers: self.allow_history_for_subscriber,

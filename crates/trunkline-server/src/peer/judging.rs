@@ -9,8 +9,8 @@ use trunkline_hub::{ClientId, Command, CommandError, Disconnect, SubscribeRights
 use super::Peer;
 use crate::auth::Refusal;
 use crate::dialect::centrifugo::{
-    Action, BadFrame, ConnectRequest, Incoming, Request, SubRefreshRequest, SubscribeRequest,
-    channel_name,
+    Action, BadFrame, ConnectRequest, Encoding, Inappropriate, Incoming, Request,
+    SubRefreshRequest, SubscribeRequest, channel_name,
 };
 use crate::shard::now;
 
@@ -70,7 +70,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     fn act(&self, id: u32, action: Action<'_>) {
-        self.command(id, action.into_command().map_err(Refusal::Error));
+        let command = action.into_command().and_then(|command| {
+            if self.would_close_others(&command) {
+                Err(CommandError::BadRequest)
+            } else {
+                Ok(command)
+            }
+        });
+        self.command(id, command.map_err(Refusal::Error));
+    }
+
+    /// Whether the client publishes what closes subscribers that speak JSON, and may not. A frame of JSON
+    /// holds nothing else, and has been looked at.
+    fn would_close_others(&self, command: &Command) -> bool {
+        let Command::Publish { channel, data } = command else { return false };
+        self.encoding == Encoding::Protobuf
+            && !self.shard.with(|state| state.hub.takes_anything(channel))
+            && Inappropriate::is(data)
     }
 
     fn command(&self, id: u32, command: Result<Command, Refusal>) {

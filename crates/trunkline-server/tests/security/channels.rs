@@ -70,3 +70,49 @@ async fn sec_hb_08_names_that_are_no_text_end_the_connection() {
     wire.write(frame(0x82, b"\x04\x08\x01\x22\0\x07\x08\x02\x2a\x03\x0a\x01\xff")).await;
     assert_eq!(code(&wire.frames().await), 3501);
 }
+
+/// A command of Protobuf behind its length: `publish` of `data` into `channel`.
+fn publish(channel: &str, data: &[u8]) -> Vec<u8> {
+    let len = |it: usize| u8::try_from(it).expect("less than 128 bytes");
+    let mut publish = vec![0x0a, len(channel.len())];
+    publish.extend_from_slice(channel.as_bytes());
+    publish.extend([0x12, len(data.len())]);
+    publish.extend_from_slice(data);
+    let mut command = vec![0x08, 2, 0x3a, len(publish.len())];
+    command.extend(publish);
+    let mut message = vec![len(command.len())];
+    message.extend(command);
+    message
+}
+
+/// 3506 is for good, so that one publication could drive all subscribers away that speak JSON.
+#[tokio::test]
+async fn sec_hb_36_no_publisher_closes_those_who_read_json() {
+    let server = Running::start(&[
+        ("client.insecure", "true"),
+        ("channel.namespaces", r#"[{"name":"bytes","allow_binary_publish":true}]"#),
+    ])
+    .await;
+    let mut reader = Client::connect(&server).await;
+    for (id, channel) in [(2, "news"), (3, "bytes:all")] {
+        reader.say(&format!(r#"{{"id":{id},"subscribe":{{"channel":"{channel}"}}}}"#)).await;
+        assert_eq!(reader.hear().await, format!(r#"{{"id":{id},"subscribe":{{}}}}"#));
+    }
+    let mut writer = Wire::open(&server).await;
+    writer.write(upgrade("Sec-WebSocket-Protocol: centrifuge-protobuf\r\n")).await;
+    assert!(writer.head().await.starts_with("HTTP/1.1 101 "));
+    writer.write(frame(0x82, b"\x04\x08\x01\x22\0")).await;
+    for hostile in [&b"\xff"[..], b"{", b"{} {}", b"no", &[b'['; 65]] {
+        writer.write(frame(0x82, &publish("news", hostile))).await;
+    }
+    writer.write(frame(0x82, &publish("news", br#"{"n":1}"#))).await;
+    let heard = reader.hear().await;
+    assert!(heard.contains(r#""data":{"n":1}"#), "{heard}");
+
+    writer.write(frame(0x82, &publish("bytes:all", b"\xff"))).await;
+    assert_eq!(reader.closed().await, (3506, "inappropriate protocol".into()));
+    writer.write(frame(0x88, &1000_u16.to_be_bytes())).await;
+    let said = writer.rest().await;
+    let refused = said.windows(11).filter(|it| it == b"bad request").count();
+    assert_eq!(refused, 5, "each is told: {}", said.escape_ascii());
+}

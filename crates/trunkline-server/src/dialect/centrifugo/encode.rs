@@ -6,6 +6,7 @@ use std::fmt;
 use trunkline::{Message, Prepared};
 use trunkline_hub::{Disconnect, Entry, Push, Reply, SharedPush};
 
+use crate::dialect::json::as_value;
 use crate::dialect::protobuf::{close, open};
 
 use super::encoding::Encoding;
@@ -21,6 +22,11 @@ pub struct Inappropriate;
 impl Inappropriate {
     /// How the connection is closed.
     pub const DISCONNECT: Disconnect = Disconnect::INAPPROPRIATE_PROTOCOL;
+
+    /// Whether `payload` is what clients that speak JSON cannot be sent. Takes one pass over it.
+    pub fn is(payload: &[u8]) -> bool {
+        as_value(payload).is_none()
+    }
 }
 
 impl fmt::Display for Inappropriate {
