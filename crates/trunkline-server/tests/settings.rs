@@ -174,3 +174,50 @@ async fn a_data_directory_grows_no_further_than_it_may() {
     assert!(len <= 67_108_864, "{len} bytes");
     assert!((1..64).contains(&refused), "{refused} of 64 were refused");
 }
+
+/// Paths are refused when they are read, or served: none is found out when a router is made of it.
+#[tokio::test]
+async fn every_path_that_is_taken_can_be_served() {
+    let paths = [
+        "/a",
+        "/a/",
+        "//",
+        "//a",
+        "/a//b",
+        "/:a",
+        "/a:b",
+        "/*",
+        "/*a",
+        "/{a}",
+        "/{*a}",
+        "/{",
+        "/}",
+        "/{{a}}",
+        "/a{b}c",
+        "/api",
+        "/health",
+        "/ready",
+        "/metrics",
+        "/dashboard",
+        "/dashboard/",
+        "/api/x",
+        "/api/health",
+        "/connection/websocket",
+        "/demos/token",
+        "/.",
+        "/..",
+        "/~a",
+        "/a;b",
+        "/-",
+    ];
+    for key in ["websocket", "http_api", "prometheus", "health"] {
+        for path in paths {
+            let key = format!("{key}.handler_prefix");
+            let sources = Sources::new().set("prometheus.enabled", "true").set(&key, path);
+            let Ok(loaded) = sources.load() else { continue };
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let started = Server::start_on(listener, loaded.config).await;
+            assert!(started.is_ok(), "{key} = {path}");
+        }
+    }
+}

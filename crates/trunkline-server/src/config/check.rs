@@ -168,16 +168,28 @@ impl Check<'_> {
         if http_api.keys.iter().any(Secret::is_empty) {
             self.refuse("http_api.keys", "one of the keys is empty");
         }
-        for (key, path) in [
-            ("websocket.handler_prefix", &self.config.websocket.handler_prefix),
-            ("http_api.handler_prefix", &http_api.handler_prefix),
-            ("prometheus.handler_prefix", &self.config.prometheus.handler_prefix),
-            ("health.handler_prefix", &self.config.health.handler_prefix),
+        self.paths();
+    }
+
+    /// Each path stands for itself, and for one thing.
+    fn paths(&mut self) {
+        let Config { websocket, http_api, prometheus, health, .. } = self.config;
+        let mut taken = vec![("the server's own pages", "/dashboard")];
+        if health.enabled {
+            taken.push(("the health check", "/ready"));
+        }
+        for (key, path, is_on) in [
+            ("websocket.handler_prefix", &websocket.handler_prefix, !websocket.disabled),
+            ("http_api.handler_prefix", &http_api.handler_prefix, !http_api.disabled),
+            ("prometheus.handler_prefix", &prometheus.handler_prefix, prometheus.enabled),
+            ("health.handler_prefix", &health.handler_prefix, health.enabled),
         ] {
-            let plain = |it: u8| it.is_ascii_graphic() && !b"?#%\\".contains(&it);
-            let is_path = path.len() > 1 && path.starts_with('/') && path.bytes().all(plain);
-            if !is_path {
+            if !is_path(path) {
                 self.refuse(key, format!("{path:?} is no path; allowed: like \"/name\""));
+            } else if let Some((other, _)) = taken.iter().find(|(_, it)| it == path) {
+                self.refuse(key, format!("{path:?} is the path of {other} already"));
+            } else if is_on {
+                taken.push((key, path));
             }
         }
     }
@@ -253,4 +265,13 @@ const fn has_key(token: &Token) -> bool {
         || !token.ecdsa_public_key.is_empty()
         || !token.ed25519_public_key.is_empty()
         || !token.jwks_public_endpoint.is_empty()
+}
+
+/// Segments of letters, digits and what else needs no thought: a router takes `:`, `*` and braces for
+/// patterns, and browsers `//`, `.` and `..` for another path.
+fn is_path(path: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_~.!$&'()+,;=@".contains(&it);
+    let is_segment = |it: &str| !it.is_empty() && it != "." && it != ".." && it.bytes().all(plain);
+    let rest = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    rest.is_some_and(|rest| rest.split('/').all(is_segment))
 }

@@ -59,6 +59,11 @@ fn settings_that_need_each_other_are_checked_together() {
         ),
         ("http_api.handler_prefix = 'api'", "is no path"),
         ("http_api.handler_prefix = '/a?b'", "is no path"),
+        ("http_api.handler_prefix = '/a/:b'", "is no path"),
+        ("health.handler_prefix = '/{a}'", "is no path"),
+        ("health.handler_prefix = '/a/../b'", "is no path"),
+        ("http_api.handler_prefix = '/health'", "is the path of"),
+        ("websocket.handler_prefix = '/dashboard'", "is the path of the server's own pages"),
         ("websocket.handler_prefix = '/'", "is no path"),
         ("client.token.rsa_public_key = 'x'", "allowed: a key in PEM"),
         (
