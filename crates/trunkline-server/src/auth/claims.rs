@@ -232,7 +232,9 @@ impl<'a> Subscription<'a> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Denied> {
-    let claims = serde_json::from_slice(payload).map_err(|_| Denied::Claims);
+    // serde_json takes any bytes in the strings that it skips, and JSON is UTF-8 everywhere (RFC 7519 §7.2).
+    let payload = std::str::from_utf8(payload).map_err(|_| Denied::Claims)?;
+    let claims = serde_json::from_str(payload).map_err(|_| Denied::Claims);
     claims.map(|Object(claims)| claims)
 }
 

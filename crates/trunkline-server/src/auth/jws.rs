@@ -46,8 +46,9 @@ impl<'a> Jws<'a> {
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Denied::Form);
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
 
-        let Object::<Header>(header) =
-            serde_json::from_slice(&header).map_err(|_| Denied::Header)?;
+        // All of it, not only the strings that are looked at.
+        let header = std::str::from_utf8(&header).map_err(|_| Denied::Header)?;
+        let Object::<Header>(header) = serde_json::from_str(header).map_err(|_| Denied::Header)?;
         if header.crit.is_some() {
             return Err(Denied::Critical);
         }

@@ -1,7 +1,7 @@
 //! What tokens claim, and what is made of it.
 
 use trunkline_hub::{CommandError, Connect, Disconnect, SubscribeRights};
-use trunkline_server::auth::{Denied, NewToken, Refusal, generate_secret};
+use trunkline_server::auth::{Denied, NewToken, Refusal, generate_secret, sign_hs256};
 use trunkline_server::config::Secret;
 
 use super::{NOW_S, SECRET, connect, now, signed, with_secret};
@@ -152,6 +152,18 @@ fn nobody_in_particular_is_let_in_where_that_is_allowed() {
     let expiring = signed(r#"{"sub":"alice","exp":1900000000}"#);
     let insecure = with_secret("insecure = true").connect(&expiring, now()).expect("it is good");
     assert_eq!((&*insecure.user, insecure.expire_at), ("alice", None));
+}
+
+/// Also where nobody looks: another reader might find something else there.
+#[test]
+fn claims_are_utf_8() {
+    let connect = |claims: &[u8]| {
+        let token = sign_hs256(claims, &Secret::new(SECRET));
+        with_secret("").connect(&token, now()).err()
+    };
+    assert_eq!(connect("{\"sub\":\"alice\",\"x\":\"\u{b7}\"}".as_bytes()), None);
+    assert_eq!(connect(b"{\"sub\":\"alice\",\"x\":\"\xb7\"}"), Some(Denied::Claims));
+    assert_eq!(connect(b"{\"sub\":\"alice\",\"\xb7\":1}"), Some(Denied::Claims));
 }
 
 #[test]
