@@ -5,6 +5,7 @@
 //! time, slowly and plainly, here ([`wire`], [`head`]) or in the tests of `trunkline-proto` ([`twin`])
 //! and of `trunkline-server` ([`dialects`]).
 
+pub mod config;
 pub mod connection;
 pub mod connection_ops;
 pub mod extensions_header;
@@ -15,6 +16,7 @@ pub mod handshake_response;
 pub mod hub_command;
 pub mod inflate_stream;
 pub mod roundtrip;
+pub mod token;
 
 mod agreement;
 mod cut;
