@@ -44,4 +44,6 @@ pub struct Gauges {
     pub subscriptions: usize,
     /// Users, the anonymous one left out.
     pub users: usize,
+    /// Questions to the broker whose answers somebody waits for.
+    pub questions: usize,
 }

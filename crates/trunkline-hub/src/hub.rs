@@ -190,6 +190,7 @@ impl<E: Default> Hub<E> {
             channels: self.channels.len(),
             subscriptions: self.subscriptions,
             users: self.users.len(),
+            questions: self.requests.unanswered(),
         }
     }
 

@@ -69,6 +69,11 @@ impl Requests {
         purpose
     }
 
+    /// How many answers somebody waits for.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.asked.len()
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|(deadline, _)| *deadline)
     }

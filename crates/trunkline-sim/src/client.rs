@@ -23,6 +23,8 @@ pub(crate) struct Client {
     pub(crate) client: Option<ClientId>,
     /// It does not read.
     pub(crate) is_stalled: bool,
+    /// Its connection is closed then, whatever the clock on the wall says.
+    pub(crate) ends_ms: Option<u64>,
     pub(crate) subscriptions: BTreeMap<ChannelName, Here>,
     /// Where it has got to in channels that it is not on any more.
     pub(crate) positions: BTreeMap<ChannelName, StreamPosition>,
@@ -63,6 +65,7 @@ impl Client {
             session: None,
             client: None,
             is_stalled: false,
+            ends_ms: None,
             subscriptions: BTreeMap::new(),
             positions: BTreeMap::new(),
             asked: VecDeque::new(),
@@ -84,6 +87,7 @@ impl Client {
         self.session = None;
         self.client = None;
         self.is_stalled = false;
+        self.ends_ms = None;
         self.asked.clear();
     }
 

@@ -26,6 +26,8 @@ const CHANNELS: [&str; 6] = ["news", "chat", "asked:a", "cache:a", "plain:a", "l
 const OWN: &str = "own";
 const PUSHED: &str = "pushed";
 const STEPS: u32 = 400;
+/// How long tokens last that run out.
+const TOKEN_S: i64 = 20;
 /// Longer than presence lasts, and than a loss may go unnoticed.
 const QUIET_MS: u64 = 130_000;
 /// Turns without time passing; more, and a hub is asking for the same moment for ever.
@@ -65,6 +67,10 @@ pub struct Figures {
     pub errors: u64,
     /// Restarts of the broker.
     pub restarts: u64,
+    /// Hubs that were drained to the last session.
+    pub drains: u64,
+    /// Connections that ended because their token did.
+    pub expired: u64,
 }
 
 impl Figures {
@@ -79,6 +85,8 @@ impl Figures {
         self.dropped += other.dropped;
         self.errors += other.errors;
         self.restarts += other.restarts;
+        self.drains += other.drains;
+        self.expired += other.expired;
     }
 }
 
@@ -115,6 +123,10 @@ struct World<'a> {
     /// How often the broker fails: some worlds are calm, so that what is rare is not drowned.
     failures: u64,
     losses: u64,
+    /// The broker hears nothing until then.
+    down_until_ms: u64,
+    /// This hub lets its sessions go, one after the other, and takes no new ones.
+    draining: Option<usize>,
     /// Nothing fails any more.
     is_quiet: bool,
     published: u64,
@@ -206,6 +218,8 @@ impl<'a> World<'a> {
             start: Instant::now(),
             now_ms: 0,
             step_ms: 0,
+            down_until_ms: 0,
+            draining: None,
             is_quiet: false,
             published: 0,
             figures: Figures::default(),
@@ -230,6 +244,7 @@ impl<'a> World<'a> {
     fn live(&mut self) -> Result<(), Broken> {
         for _ in 0..STEPS {
             self.act();
+            self.drain_one()?;
             let most = if self.random.percent(3) { 6_000 } else { 120 };
             let time = self.random.below(most);
             self.pass(time)?;
@@ -264,18 +279,27 @@ impl<'a> World<'a> {
                 let hours = i64::try_from(self.random.below(5)).expect("small") - 2;
                 self.step_ms = hours * 3_600_000;
             }
+            (97..98, _) if self.draining.is_none() => {
+                let hub = self.a_hub();
+                self.note(format_args!("hub {hub} is drained"));
+                self.draining = Some(hub);
+            }
             _ => {}
         }
     }
 
     fn connect(&mut self, client: usize) {
-        let hub = usize::try_from(self.random.below(HUBS as u64)).expect("an index");
+        let mut hub = self.a_hub();
+        if self.draining == Some(hub) {
+            hub = (hub + 1) % HUBS;
+        }
         let now = self.now();
         let session = self.hubs[hub].open(now);
         let mut connect =
             Connect { user: (&*self.clients[client].user).into(), ..Connect::default() };
         if self.random.percent(10) {
-            connect.expire_at = Some(now.unix_s() + 20);
+            connect.expire_at = Some(now.unix_s() + TOKEN_S);
+            self.clients[client].ends_ms = Some(self.now_ms + self.token_ms());
         }
         let mut recover = Vec::new();
         if self.random.percent(40) {
@@ -291,6 +315,43 @@ impl<'a> World<'a> {
         it.session = Some(session);
         let id = it.ask(subject);
         self.hubs[hub].connect(now, session, id, connect);
+    }
+
+    fn a_hub(&mut self) -> usize {
+        usize::try_from(self.random.below(HUBS as u64)).expect("an index")
+    }
+
+    /// How long a connection lives whose token does not: the wall clock is asked when it begins, and
+    /// never again.
+    fn token_ms(&self) -> u64 {
+        let grace = self.limits.expired_grace.as_millis();
+        u64::try_from(grace).expect("a short time") + TOKEN_S.unsigned_abs() * 1_000
+    }
+
+    /// A hub that is drained lets one session go, while all others go on. Those who do not read are cut
+    /// off in the end, and then nothing is left.
+    fn drain_one(&mut self) -> Result<(), Broken> {
+        let Some(hub) = self.draining else { return Ok(()) };
+        if let Some(session) = self.hubs[hub].sessions_open().first() {
+            self.hubs[hub].end(*session, Disconnect::SHUTDOWN);
+            return Ok(());
+        }
+        for client in self.clients.iter_mut().filter(|it| it.hub == hub) {
+            if let Some(session) = client.session {
+                self.hubs[hub].close(session);
+                client.forget();
+            }
+        }
+        // Answers that nobody waits for any more may still come.
+        let mut left = self.hubs[hub].gauges();
+        left.questions = 0;
+        if left != Gauges::default() {
+            return Err(format!("hub {hub} was drained, and there are {left:?}"));
+        }
+        self.note(format_args!("hub {hub} was drained"));
+        self.figures.drains += 1;
+        self.draining = None;
+        Ok(())
     }
 
     fn subscribe(&mut self, client: usize, session: SessionId, name: ChannelName) {
@@ -379,6 +440,8 @@ impl<'a> World<'a> {
             self.note(format_args!("the broker begins anew"));
             self.figures.restarts += 1;
             self.broker.restart();
+            // It may be away for longer than a hub waits for an answer.
+            self.down_until_ms = self.now_ms + self.random.below(8_000);
             (0..HUBS).for_each(|hub| self.notice(hub));
         } else {
             self.note(format_args!("the broker forgets hub {hub}"));
@@ -391,7 +454,7 @@ impl<'a> World<'a> {
     }
 
     fn notice(&mut self, hub: usize) {
-        let due = self.now_ms + self.random.below(3_000);
+        let due = self.now_ms.max(self.down_until_ms) + self.random.below(3_000);
         self.link.send(due, Arrival::Noticed(hub));
     }
 
@@ -441,6 +504,7 @@ impl<'a> World<'a> {
             Arrival::Answer(hub, answer) => self.hubs[hub].handle_answer(now, answer),
             Arrival::Delivery(hub, delivery) => self.hubs[hub].handle_delivery(now, delivery),
             Arrival::Noticed(hub) => self.hubs[hub].reattach(now),
+            Arrival::Request(..) if self.now_ms < self.down_until_ms => {}
             Arrival::Request(hub, request) => {
                 let done = self.broker.handle(hub, self.now_ms, request.channel, request.operation);
                 if let Some((hubs, delivery)) = done.delivery {
@@ -531,11 +595,20 @@ impl<'a> World<'a> {
         if disconnect.code() >= 3500 {
             return Err(format!("client {index} was closed with {disconnect:?}"));
         }
+        if disconnect == Disconnect::EXPIRED {
+            self.figures.expired += 1;
+            let ends_ms = self.clients[index].ends_ms;
+            if ends_ms.is_none_or(|it| self.now_ms < it) {
+                return Err(format!("client {index} has expired, and was to at {ends_ms:?}"));
+            }
+        }
         self.hubs[hub].close(session);
         self.clients[index].forget();
         Ok(())
     }
 
+    /// No session outlives its token, however the clock on the wall is set.
+    ///
     /// Outboxes keep within their bounds, whoever reads or does not. One reply may go beyond, and none is larger here
     /// than an outbox.
     fn check(&self) -> Result<(), Broken> {
@@ -543,6 +616,9 @@ impl<'a> World<'a> {
             let Some(view) = client.session.and_then(|it| self.hubs[client.hub].view(it)) else {
                 continue;
             };
+            if client.ends_ms.is_some_and(|it| it < self.now_ms) {
+                return Err(format!("client {index} was to expire at {:?}", client.ends_ms));
+            }
             let is_over = view.outbox_entries > self.limits.outbox_entries
                 || view.outbox_bytes > 2 * self.limits.outbox_bytes && view.outbox_entries > 1;
             if is_over {
@@ -559,6 +635,7 @@ impl<'a> World<'a> {
     fn be_quiet(&mut self) -> Result<(), Broken> {
         self.note(format_args!("quiet"));
         self.is_quiet = true;
+        self.draining = None;
         self.clients.iter_mut().for_each(|it| it.is_stalled = false);
         self.pass(QUIET_MS)?;
         for index in 0..CLIENTS {
@@ -623,6 +700,12 @@ impl<'a> World<'a> {
             }
             if let Some(due) = hub.poll_timeout() {
                 return Err(format!("all have gone, and something is due at {due:?}"));
+            }
+            if let Some(request) = hub.poll_request() {
+                return Err(format!("all have gone, and the hub asks {request:?}"));
+            }
+            if let Some(session) = hub.poll_marked() {
+                return Err(format!("all have gone, and {session:?} has something to write"));
             }
             let counts = hub.counts();
             self.figures.deliveries += counts.deliveries;

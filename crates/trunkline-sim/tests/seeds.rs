@@ -22,6 +22,8 @@ fn no_seed_breaks_a_rule() {
         figures.dropped,
         figures.errors,
         figures.restarts,
+        figures.drains,
+        figures.expired,
     ] {
         assert!(count > 0, "{figures:?}");
     }
