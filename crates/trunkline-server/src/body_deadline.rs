@@ -13,8 +13,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 /// From the first look at a body to its end. Backends are near: the largest body there may be has to come with
-/// 280 KB a second.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// 420 KB a second. Before the door gives up a silent peer, so that this one is told why.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A body that fails with [`TooSlow`] at its deadline. Progress does not put that off.
 pub(crate) struct BodyDeadline<B> {
@@ -121,6 +121,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_there_in_time_is_whole() {
-        assert_eq!(read(30).await.0.unwrap(), 30);
+        assert_eq!(read(20).await.0.unwrap(), 20);
     }
 }
