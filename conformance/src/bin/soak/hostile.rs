@@ -128,7 +128,7 @@ async fn waiting(
         Row::of(
             "a request with a key whose body does not come",
             408,
-            35,
+            22,
             ending(&mut tcp, PATIENCE).await,
         )
     });

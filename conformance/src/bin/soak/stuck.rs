@@ -24,7 +24,7 @@ const PUBLISH: Duration = Duration::from_millis(40);
 const PAYLOAD_BYTES: usize = 4096;
 
 /// With stuck ones and without, in turn, so that what else the machine does falls on both.
-const ROUNDS: u64 = 3;
+const ROUNDS: usize = 10;
 
 /// What a stuck client's system takes: the least there is.
 const RECEIVE_BUFFER: u32 = 4096;
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 type Delays = Arc<Mutex<Vec<u32>>>;
 
 pub(crate) async fn run(options: &Options) -> Result<Report, Failure> {
-    let round = Duration::from_secs(options.secs.unwrap_or(25));
+    let round = Duration::from_secs(options.secs.unwrap_or(10));
     let mut server = Server::serve(&[]).await?;
     let to = server.address();
     let delays = Delays::default();
@@ -84,12 +84,18 @@ pub(crate) async fn run(options: &Options) -> Result<Report, Failure> {
     }
     others.abort_all();
 
-    let (base, loaded) = (middle(&without), middle(&with));
+    let (base, loaded) = (calm(&without), calm(&with));
     let show = |(p50, p99): (u32, u32)| {
         format!("{:.2} ms, {:.2} ms", f64::from(p50) / 1e3, f64::from(p99) / 1e3)
     };
-    report.note("p50 and p99 of the others, without stuck ones, middle round", show(base));
-    report.note("with stuck ones, middle round", show(loaded));
+    report.note("p50 and p99 of the others without stuck ones, calm round", show(base));
+    report.note("with stuck ones, calm round", show(loaded));
+    let all = |rounds: &[(u32, u32)]| {
+        let each = rounds.iter().map(|it| format!("{:.1}", f64::from(it.1) / 1e3));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    report.note("p99 of each round without, in ms", all(&without));
+    report.note("p99 of each round with, in ms", all(&with));
     let ratio = f64::from(loaded.1) / f64::from(base.1.max(1));
     report.at_most("p99 with stuck ones, of that without", ratio, 1.5, "×");
     let slow = codes.iter().filter(|&&code| code == 3008).count();
@@ -184,9 +190,9 @@ fn percentiles(delays: &mut [u32]) -> (u32, u32) {
     (at(0.5), at(0.99))
 }
 
-/// The round in the middle, by its p99.
-fn middle(rounds: &[(u32, u32)]) -> (u32, u32) {
+/// The round at the lower quartile of p99: others who use the machine only ever add to a delay.
+fn calm(rounds: &[(u32, u32)]) -> (u32, u32) {
     let mut rounds = rounds.to_vec();
     rounds.sort_by_key(|it| it.1);
-    rounds[rounds.len() / 2]
+    rounds[rounds.len() / 4]
 }
