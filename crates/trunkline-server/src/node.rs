@@ -10,6 +10,7 @@ use trunkline_hub::{
     ChannelName, CommandError, HistoryFilter, HistoryOptions, HistoryPage, Now, StreamPosition,
 };
 
+use crate::broker::{LogMeter, LogStats};
 use crate::latency::{Latency, Quantiles};
 use crate::shard::{Links, Message, Shard, State};
 
@@ -22,12 +23,14 @@ pub struct Node {
     links: Links,
     /// How long publishes take that come from here.
     latency: Arc<Latency>,
+    /// The log on disk, if there is one.
+    log: Option<LogMeter>,
     started: Instant,
 }
 
 impl Node {
-    pub(crate) fn new(links: Links) -> Self {
-        Self { links, latency: Arc::new(Latency::new()), started: Instant::now() }
+    pub(crate) fn new(links: Links, log: Option<LogMeter>) -> Self {
+        Self { links, latency: Arc::new(Latency::new()), log, started: Instant::now() }
     }
 
     /// Asks the broker of `channel`: now, not when the future is polled, so that questions are put in the
@@ -80,6 +83,11 @@ impl Node {
     /// How long publishes took in the last seconds that came from here; `None` if none did.
     pub(crate) fn publish_latency(&self) -> Option<Quantiles> {
         self.latency.quantiles(self.started.elapsed())
+    }
+
+    /// What the log on disk has cost so far, if there is one.
+    pub(crate) fn log_stats(&self) -> Option<LogStats> {
+        self.log.as_ref().map(LogMeter::stats)
     }
 
     /// Reads the history of a channel.

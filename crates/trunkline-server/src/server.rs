@@ -64,13 +64,13 @@ impl Server {
             None => Homes::of_process(shards),
         };
         let (links, receivers) = Links::new(shards, homes);
-        let node = Node::new(links.clone());
         let admission = Admission::new(AdmissionLimits::of(&config));
         let market = config.demo.then(|| config.namespaces());
         let reception = Arc::new(Reception::new(config, address.port())?);
+        let (brokers, log) = brokers(&reception.rules().config, &links)?;
+        let node = Node::new(links.clone(), log.as_ref().map(Log::meter));
         let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
-        let (brokers, log) = brokers(&reception.rules().config, &links)?;
         for ((index, receiver), broker) in (0..).zip(receivers).zip(brokers) {
             let settings = reception.hub_settings();
             threads.push(spawn_shard(index, links.clone(), settings, receiver, broker)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trunkline_hub::{ChannelName, Counts, Gauges};
 
-use crate::broker::BrokerStats;
+use crate::broker::{BrokerStats, LogStats};
 use crate::node::Node;
 use crate::shard::State;
 
@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) broker: BrokerStats,
     /// Bytes of payload that were handed to connections.
     pub(crate) bytes_out: u64,
+    /// Of the log on disk, if there is one.
+    pub(crate) log: Option<LogStats>,
 }
 
 struct Part {
@@ -43,6 +45,7 @@ impl Snapshot {
             channels.extend(part.channels);
         }
         (snapshot.users, snapshot.channels) = (users.len(), channels.len());
+        snapshot.log = node.log_stats();
         snapshot
     }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Client, Running, request};
+use support::{Client, Running, api, request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -134,4 +134,33 @@ async fn sec_hb_24_settings_that_switch_checks_off_are_a_metric() {
     );
     let disabled = [("http_api.insecure", "true"), ("http_api.disabled", "true")];
     assert_eq!(figures(&server(&disabled).await, &["insecure{"]).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_log_on_disk_tells_what_it_takes() {
+    let memory = server(&[]).await;
+    assert_eq!(figures(&memory, &["log_"]).await, [""; 0], "there is none");
+    let folder = std::env::temp_dir().join(format!("trunkline-metrics-{}", std::process::id()));
+    let settings = [
+        ("data.dir", folder.to_str().unwrap()),
+        ("data.fsync", "always"),
+        ("http_api.key", "a-key-for-tests"),
+        ("channel.without_namespace.history_size", "10"),
+        ("channel.without_namespace.history_ttl", "1h"),
+    ];
+    let server = server(&settings).await;
+    let body = r#"{"channel":"news","data":{}}"#;
+    let (_, published) = api(&server, "publish", "a-key-for-tests", body).await;
+    assert!(published.contains(r#""offset":1"#), "{published}");
+    let page = request(&server, &["GET /metrics"], "").await.body;
+    let figure = |name: &str| {
+        let line = page.lines().find_map(|it| it.strip_prefix(&format!("trunkline_{name} ")));
+        line.and_then(|it| it.parse::<u64>().ok()).unwrap_or_else(|| panic!("no {name}: {page}"))
+    };
+    let on_disk = folder.join("history.redb").metadata().unwrap().len();
+    assert_eq!(figure("log_disk_bytes"), on_disk);
+    assert!(figure("log_commits_total") >= 1);
+    assert_eq!((figure("log_failures_total"), figure("log_failing")), (0, 0));
+    drop(server);
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -35,7 +35,8 @@ use trunkline_hub::broker::{Answer, Delivery, Request};
 pub use homes::Homes;
 pub use limits::{BrokerLimits, KEY_BYTES_MAX};
 pub use log::{
-    Fsync, Log, LogBroker, LogOptions, LogReport, LogStats, Medium, OpenError, Opened, Partitions,
+    Fsync, Log, LogBroker, LogMeter, LogOptions, LogReport, LogStats, Medium, OpenError, Opened,
+    Partitions,
 };
 pub use memory::MemoryBroker;
 pub use pattern::ChannelPattern;

@@ -108,7 +108,13 @@ impl Collector for Figures {
                 broker.refused,
             ),
         ];
-        for (name, help, value) in metrics.iter().copied().chain(counters) {
+        let log_counters = snapshot.log.iter().flat_map(|it| {
+            [
+                ("log_commits", "Times that the log on disk was written", it.commits),
+                ("log_failures", "Times that the disk did not take what was written", it.failures),
+            ]
+        });
+        for (name, help, value) in metrics.iter().copied().chain(counters).chain(log_counters) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
                 name,
@@ -139,7 +145,13 @@ impl Collector for Figures {
             ("uptime_seconds", "Since the start", *uptime_s),
             ("memory_bytes", "Memory of the process", process::memory_bytes().unwrap_or_default()),
         ];
-        for (name, help, value) in gauges {
+        let log_gauges = snapshot.log.iter().flat_map(|it| {
+            [
+                ("log_disk_bytes", "Bytes of disk that the log takes", it.disk_bytes),
+                ("log_failing", "1 while the disk takes nothing", u64::from(it.is_failing)),
+            ]
+        });
+        for (name, help, value) in gauges.into_iter().chain(log_gauges) {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

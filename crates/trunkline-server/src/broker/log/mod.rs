@@ -111,11 +111,32 @@ pub struct LogStats {
     pub is_failing: bool,
 }
 
+/// Tells what a log costs, also to those who do not own it. Cheap to clone.
+#[derive(Clone)]
+pub struct LogMeter {
+    journal: Arc<Journal>,
+    len: Arc<AtomicU64>,
+}
+
+impl LogMeter {
+    /// What the log has cost so far.
+    pub fn stats(&self) -> LogStats {
+        let (commits, failures, is_failing) = self.journal.counts();
+        let disk_bytes = self.len.load(Ordering::Relaxed);
+        LogStats { disk_bytes, commits, failures, is_failing }
+    }
+}
+
+impl fmt::Debug for LogMeter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
 /// A log and the thread that writes it. Dropping it closes it.
 pub struct Log {
-    journal: Arc<Journal>,
+    meter: LogMeter,
     writer: Option<JoinHandle<Result<(), StoreError>>>,
-    len: Arc<AtomicU64>,
     /// Held until the thread has ended.
     _lock: File,
 }
@@ -177,7 +198,7 @@ impl Log {
         let writer = writer.map_err(|source| OpenError::Io { path, source })?;
         let broker = |(index, it)| LogBroker::new(index, Arc::clone(&journal), it, each);
         let partitions = loaded.into_iter().enumerate().map(broker).collect();
-        let log = Self { journal, writer: Some(writer), len, _lock: lock };
+        let log = Self { meter: LogMeter { journal, len }, writer: Some(writer), _lock: lock };
         Ok(Opened { log, partitions, report })
     }
 
@@ -193,14 +214,17 @@ impl Log {
 
     /// What it has cost so far.
     pub fn stats(&self) -> LogStats {
-        let (commits, failures, is_failing) = self.journal.counts();
-        let disk_bytes = self.len.load(Ordering::Relaxed);
-        LogStats { disk_bytes, commits, failures, is_failing }
+        self.meter.stats()
+    }
+
+    /// Tells the same for as long as somebody wants to know.
+    pub fn meter(&self) -> LogMeter {
+        self.meter.clone()
     }
 
     fn end(&mut self) -> std::io::Result<()> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        self.journal.close();
+        self.meter.journal.close();
         match writer.join() {
             Ok(result) => result.map_err(std::io::Error::other),
             Err(_) => Err(std::io::Error::other("the thread that writes the log has panicked")),
