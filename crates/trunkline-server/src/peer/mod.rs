@@ -5,6 +5,8 @@
 //! stays in the outbox of the session, where it is counted.
 
 mod judging;
+#[cfg(test)]
+mod tests;
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
