@@ -15,7 +15,8 @@ use crate::reply::{Connected, ReplyBody};
 use crate::session::{Phase, Session, SessionId, Times};
 
 impl<E: Default> Hub<E> {
-    /// A client has come, and has not said who it is. It has [`Limits::stale_timeout`] to do so.
+    /// A client has come, and has not said who it is. It has
+    /// [`stale_timeout`](crate::limits::Limits::stale_timeout) to do so.
     pub fn open(&mut self, now: Now) -> SessionId {
         let limits = &self.settings.limits;
         let id = self.sessions.insert(Session {
