@@ -11,7 +11,7 @@ pub(super) fn all() -> [Namespace; 6] {
     [
         named("chat", history(100, with_presence(open()))),
         named("board", history(10_000, with_presence(open()))),
-        named("game", with_presence(open())),
+        named("game", binary(with_presence(open()))),
         // Typing, pointers: what matters only now.
         named("signals", with_presence(open())),
         named("notifications", notifications()),
@@ -30,6 +30,11 @@ fn open() -> NamespaceOptions {
         allow_publish_for_subscriber: true,
         ..NamespaceOptions::default()
     }
+}
+
+/// All who come speak Protobuf, and send bytes that are no JSON.
+fn binary(options: NamespaceOptions) -> NamespaceOptions {
+    NamespaceOptions { allow_binary_publish: true, ..options }
 }
 
 fn with_presence(options: NamespaceOptions) -> NamespaceOptions {
