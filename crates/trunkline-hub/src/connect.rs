@@ -32,6 +32,7 @@ impl<E: Default> Hub<E> {
             outbox: Outbox::default(),
             latest: Vec::new(),
             is_marked: false,
+            is_resting: false,
             times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
             commands: Bucket::full(limits.command_rate, now.instant),
             publications: Bucket::full(limits.publish_rate, now.instant),

@@ -75,6 +75,7 @@ impl<E: Default> Hub<E> {
             Overflow::DropOldest => self.fan_out_dropping(id, &shared, weight),
             Overflow::LatestOnly { .. } => self.fan_out_latest(now, id, &shared, weight),
         }
+        self.gather.arm(now);
         self.catch_up(id, at.offset);
     }
 
@@ -89,9 +90,8 @@ impl<E: Default> Hub<E> {
             let entry = Entry::Push(Rc::clone(shared));
             if session.outbox.push(entry, weight, limits, &mut self.spare).is_err() {
                 slow.push(member);
-            } else if !session.is_marked {
-                session.is_marked = true;
-                self.marked.push_back(member);
+            } else {
+                self.gather.mark(session, member, &mut self.marked);
             }
         }
         for member in slow {
@@ -119,8 +119,9 @@ impl<E: Default> Hub<E> {
                     }
                 }
                 self.enqueue(member, entry(), weight);
+            } else {
+                self.gather.mark(session, member, &mut self.marked);
             }
-            self.mark(member);
         }
     }
 

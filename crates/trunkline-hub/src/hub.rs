@@ -12,6 +12,7 @@ use crate::counts::{Counts, Gauges};
 use crate::deadlines::{Alarm, Deadlines};
 use crate::entropy::{Entropy, Keyed};
 use crate::error::{CommandError, Disconnect};
+use crate::gather::Gather;
 use crate::limits::Limits;
 use crate::now::Now;
 use crate::options::{ChannelOptions, Namespaces};
@@ -53,6 +54,7 @@ pub struct Hub<E> {
     pub(crate) requests: Requests,
     pub(crate) deadlines: Deadlines,
     pub(crate) marked: VecDeque<SessionId>,
+    pub(crate) gather: Gather,
     pub(crate) spare: SpareQueues<E>,
     pub(crate) entropy: Entropy,
     pub(crate) counts: Counts,
@@ -63,17 +65,18 @@ impl<E: Default> Hub<E> {
     /// A hub without sessions.
     pub fn new(settings: Settings, mut entropy: Entropy) -> Self {
         Self {
-            settings,
             sessions: Sessions::default(),
             users: HashMap::with_hasher(entropy.keys()),
             channels: Channels::new(entropy.keys()),
             requests: Requests::new(entropy.keys()),
             deadlines: Deadlines::default(),
             marked: VecDeque::new(),
+            gather: Gather::new(&settings.limits),
             spare: SpareQueues::default(),
             entropy,
             counts: Counts::default(),
             subscriptions: 0,
+            settings,
         }
     }
 
@@ -165,11 +168,13 @@ impl<E: Default> Hub<E> {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.deadlines.next(), self.requests.next_deadline()].into_iter().flatten().min()
+        let due = [self.deadlines.next(), self.requests.next_deadline(), self.gather.due()];
+        due.into_iter().flatten().min()
     }
 
     /// Other settings apply from now on: to new subscriptions, and to every command.
     pub fn configure(&mut self, settings: Settings) {
+        self.gather.configure(&settings.limits);
         self.settings = settings;
     }
 

@@ -24,6 +24,7 @@ mod dispatch;
 mod entropy;
 mod error;
 mod fanout;
+mod gather;
 mod hub;
 mod identity;
 mod join;

@@ -27,6 +27,9 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Entries that wait, which cost memory even if they are small: 16 384.
     pub outbox_entries: usize,
+    /// How long a publication may wait, so that those which follow go out in the same write. The first after a silence
+    /// never waits. Zero: none does, for whoever publishes wants it heard.
+    pub write_delay: Duration,
     /// Publications that a client gets at most when it recovers: 300. More, and it is told that it
     /// could not be recovered.
     pub recovery_publications: usize,
@@ -70,6 +73,7 @@ impl Default for Limits {
             pending_commands: 256,
             outbox_bytes: 1 << 20,
             outbox_entries: 16_384,
+            write_delay: Duration::ZERO,
             recovery_publications: 300,
             history_publications: 300,
             join_buffer: 1024,

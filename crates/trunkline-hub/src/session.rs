@@ -59,6 +59,8 @@ pub(crate) struct Session<E> {
     pub(crate) latest: Vec<(ChannelId, Latest<E>)>,
     /// It is in the list of those that have something to write.
     pub(crate) is_marked: bool,
+    /// It was told a publication a moment ago; the next one waits: see [`Gather`](crate::gather::Gather).
+    pub(crate) is_resting: bool,
     pub(crate) times: Times,
     pub(crate) commands: Bucket,
     pub(crate) publications: Bucket,

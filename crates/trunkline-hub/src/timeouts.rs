@@ -15,6 +15,7 @@ impl<E: Default> Hub<E> {
     /// Does what is due. Call it when [`poll_timeout`](Self::poll_timeout) says so; at other times it
     /// does nothing.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.end_rests(now);
         while let Some(id) = self.requests.overdue(now.instant) {
             self.handle_answer(now, Answer { id, outcome: Self::outcome_for_overdue() });
         }
