@@ -23,6 +23,10 @@ pub(crate) struct Client {
     pub(crate) client: Option<ClientId>,
     /// It does not read.
     pub(crate) is_stalled: bool,
+    /// Its hub has said that there is something to write, and it has not been written yet.
+    pub(crate) is_marked: bool,
+    /// Since when something waits for it though it reads, in milliseconds of the world.
+    pub(crate) waits_since_ms: Option<u64>,
     /// Its connection is closed then, whatever the clock on the wall says.
     pub(crate) ends_ms: Option<u64>,
     pub(crate) subscriptions: BTreeMap<ChannelName, Here>,
@@ -65,6 +69,8 @@ impl Client {
             session: None,
             client: None,
             is_stalled: false,
+            is_marked: false,
+            waits_since_ms: None,
             ends_ms: None,
             subscriptions: BTreeMap::new(),
             positions: BTreeMap::new(),
@@ -87,6 +93,8 @@ impl Client {
         self.session = None;
         self.client = None;
         self.is_stalled = false;
+        self.is_marked = false;
+        self.waits_since_ms = None;
         self.ends_ms = None;
         self.asked.clear();
     }

@@ -138,7 +138,7 @@ fn channel(name: &str) -> ChannelName {
     ChannelName::new(name).expect("a good name")
 }
 
-fn limits() -> Limits {
+fn limits(write_delay: Duration) -> Limits {
     let plenty = Rate { per_second: 1e6, burst: 1e6 };
     Limits {
         outbox_entries: 24,
@@ -147,6 +147,7 @@ fn limits() -> Limits {
         recovery_publications: 8,
         command_rate: plenty,
         publish_rate: plenty,
+        write_delay,
         ..Limits::default()
     }
 }
@@ -193,7 +194,9 @@ fn namespaces() -> Namespaces {
 impl<'a> World<'a> {
     fn new(seed: u64, trace: Option<Trace<'a>>) -> Self {
         let mut random = Random::new(seed);
-        let limits = Arc::new(limits());
+        // Publications wait for others in every other world.
+        let write_delay = Duration::from_millis(20 * random.below(2));
+        let limits = Arc::new(limits(write_delay));
         let settings = Settings {
             limits: Arc::clone(&limits),
             namespaces: Arc::new(namespaces()),
@@ -466,6 +469,7 @@ impl<'a> World<'a> {
             self.pump();
             self.read()?;
             self.check()?;
+            self.check_waits()?;
             let due = self.next().filter(|due| *due <= end);
             let Some(due) = due else { break };
             turns = if due > self.now_ms { 0 } else { turns + 1 };
@@ -566,13 +570,27 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Hubs say who has something to write: nobody else is written to, as nothing would wake a socket's task.
+    fn mark(&mut self) {
+        for (index, hub) in self.hubs.iter_mut().enumerate() {
+            while let Some(session) = hub.poll_marked() {
+                let is_it = |it: &&mut Client| it.hub == index && it.session == Some(session);
+                if let Some(client) = self.clients.iter_mut().find(is_it) {
+                    client.is_marked = true;
+                }
+            }
+        }
+    }
+
     /// Clients read, unless they stall.
     fn read(&mut self) -> Result<(), Broken> {
+        self.mark();
         for index in 0..CLIENTS {
             let Some(session) = self.clients[index].session else { continue };
-            if self.clients[index].is_stalled {
+            if self.clients[index].is_stalled || !self.clients[index].is_marked {
                 continue;
             }
+            self.clients[index].is_marked = false;
             let hub = self.clients[index].hub;
             while let Some(entry) = self.hubs[hub].poll_entry(session) {
                 self.note(format_args!("client {index} is sent {entry:?}"));
@@ -625,6 +643,23 @@ impl<'a> World<'a> {
                 return Err(format!(
                     "{} entries and {} bytes wait for client {index}",
                     view.outbox_entries, view.outbox_bytes
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever reads is told everything at once, or after `write_delay`.
+    fn check_waits(&mut self) -> Result<(), Broken> {
+        let most = self.limits.write_delay.as_millis();
+        for (index, client) in self.clients.iter_mut().enumerate() {
+            let view = client.session.and_then(|it| self.hubs[client.hub].view(it));
+            let waits = view.is_some_and(|it| it.outbox_entries > 0) && !client.is_stalled;
+            let since = waits.then(|| client.waits_since_ms.unwrap_or(self.now_ms));
+            client.waits_since_ms = since;
+            if since.is_some_and(|since| u128::from(self.now_ms - since) > most) {
+                return Err(format!(
+                    "client {index} reads, and something has waited since {since:?}"
                 ));
             }
         }
