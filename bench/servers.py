@@ -140,6 +140,8 @@ SERVERS = {
     # With what its documentation names against memory of connections.
     "centrifugo-tuned": centrifugo("--client.insecure", env=variables(
         ["websocket.use_write_buffer_pool=true", "websocket.read_buffer_size=512"])),
+    # Publications may wait for those that follow.
+    "trunkline-serve-delay": serve("client.insecure=true", "client.write_delay=10ms"),
     # The same two, with a backend that publishes by HTTP.
     "trunkline-serve-http": serve("client.insecure=true", fan=BY_HTTP),
     "centrifugo-http": centrifugo("--client.insecure", fan=BY_HTTP),

@@ -61,6 +61,8 @@ WORKLOADS = {
     "fan-10k-10": fan(10000, *paced(10)),
     "fan-100ch-w512": fan(1000, *window(512), channels=100),
     "fan-100ch-20k": fan(1000, *paced(20000), channels=100),
+    "delay-1k-50": fan(1000, *paced(50)),
+    "delay-1k-200": fan(1000, *paced(200)),
     "sessions-10k": fan(10000, "--secs", "0", "--hold", "2"),
     # A server that has nothing else to do; long enough for a 99th percentile.
     "latency-1": fan(1, *paced(500), "--secs", "4"),
@@ -86,6 +88,8 @@ PUBLISHES = ["centrifugo", "centrifugo-history", "trunkline-serve", "trunkline-s
 LATENCIES = ["raw-fanout", "ws-topics", "centrifugo", "centrifugo-http", "trunkline-serve", "trunkline-serve-http"]
 FANS = ["raw-fanout", "raw-gather", "ws-topics", "centrifugo", "centrifugo-tuned", "trunkline-serve"]
 
+DELAYS = ["raw-fanout", "centrifugo", "trunkline-serve", "trunkline-serve-delay"]
+
 Part = collections.namedtuple("Part", "servers workloads")
 
 # In the order in which they say most to a user.
@@ -94,6 +98,7 @@ PARTS = {
                           "large-8x64k-bin", "large-8x64k-utf8", "huge-4x1m"]),
     "fanout": Part(FANS, ["fan-1k-w16", "fan-1k-w256", "fan-1k-50", "fan-1k-200", "fan-10k-w16", "fan-10k-10",
                           "fan-100ch-w512", "fan-100ch-20k"]),
+    "delay": Part(DELAYS, ["delay-1k-50", "delay-1k-200"]),
     "latency": Part(LATENCIES, ["latency-1", "latency-100"]),
     "publish": Part(PUBLISHES, ["publish-1x64", "publish-16x1"]),
     "sessions": Part(SERVES, ["sessions-10k"]),
