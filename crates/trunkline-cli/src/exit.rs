@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Timeout = 7,
     Lost = 8,
     ClosedWithError = 9,
+    /// A server ended itself, for a mistake of ours has broken it; sysexits.h calls it `EX_SOFTWARE`.
+    Broken = 70,
     Interrupted = 130,
 }
 

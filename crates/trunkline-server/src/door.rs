@@ -7,12 +7,14 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -27,6 +29,7 @@ use trunkline::{AcceptError, Transport, WebSocket};
 
 use crate::admission::Seat;
 use crate::body_deadline::BodyDeadline;
+use crate::contained::unless_panicked;
 use crate::dialect::centrifugo::Encoding;
 use crate::metrics::NoHandshake;
 use crate::node::Node;
@@ -36,6 +39,9 @@ use crate::rewind::Rewind;
 use crate::routes;
 use crate::shard::Shard;
 use crate::stall::unless_stalled;
+
+#[cfg(test)]
+mod tests;
 
 /// TLS and the first request have to be there by then.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,7 +80,12 @@ impl Door {
         from: SocketAddr,
         seat: Seat,
     ) {
-        match self.enter(&shard, tcp, from, seat).await {
+        let entered = {
+            let entering = pin!(self.enter(&shard, tcp, from, seat));
+            unless_panicked(entering).await
+        };
+        let Some(entered) = entered else { return self.reception.metrics().panicked() };
+        match entered {
             Ok(Some((ws, encoding, seat))) => {
                 let (reception, from) = (Arc::clone(&self.reception), from.ip());
                 let seat = Some(seat);
@@ -172,9 +183,7 @@ impl Door {
         from: IpAddr,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
-            let answered =
-                self.pages.clone().oneshot(request.map(BodyDeadline::new).map(Body::new)).await;
-            return answered.unwrap_or_else(|never| match never {});
+            return self.answer(request.map(BodyDeadline::new).map(Body::new)).await;
         }
         let refused = &self.reception.metrics().handshakes_refused;
         if let Err(refusal) = self.reception.judge_path(request.uri().path()) {
@@ -201,6 +210,18 @@ impl Door {
                     }
                 });
                 response
+            }
+        }
+    }
+
+    /// A request whose handler panics is told so, and no other.
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let answering = pin!(self.pages.clone().oneshot(request));
+        match unless_panicked(answering).await {
+            Some(answered) => answered.unwrap_or_else(|never| match never {}),
+            None => {
+                self.reception.metrics().panicked();
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()
             }
         }
     }

@@ -19,6 +19,7 @@ pub mod demo;
 pub mod dialect;
 
 mod body_deadline;
+mod contained;
 mod door;
 mod error;
 mod latency;
@@ -38,8 +39,10 @@ mod shard;
 mod snapshot;
 mod stall;
 mod users;
+mod watch;
 
 pub use error::StartError;
 pub use listener::bind;
 pub use node::Node;
 pub use server::Server;
+pub use watch::Part;

@@ -13,7 +13,7 @@ pub(crate) struct Metrics {
     /// Messages of clients, and the bytes in them.
     pub(crate) messages_in: AtomicU64,
     pub(crate) bytes_in: AtomicU64,
-    /// Clients that were served by code that panicked.
+    /// Clients and requests that were served by code that panicked.
     pub(crate) panics: AtomicU64,
     /// Connections for which there was no room.
     pub(crate) connections_refused: ByReason<NoRoom>,
@@ -227,7 +227,11 @@ impl Metrics {
             ("connections_accepted", "WebSockets that were accepted", read(&self.accepted)),
             ("messages_received", "Messages of clients", read(&self.messages_in)),
             ("received_bytes", "Bytes in them", read(&self.bytes_in)),
-            ("panics", "Clients that were cut off by a mistake of ours", read(&self.panics)),
+            (
+                "panics",
+                "Clients and requests that were cut off by a mistake of ours",
+                read(&self.panics),
+            ),
         ]
     }
 

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
+use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 
@@ -24,6 +27,10 @@ use crate::node::Node;
 use crate::random::random;
 use crate::reception::Reception;
 use crate::shard::{Links, Message, Receiver, Shard, now};
+use crate::watch::{Part, Watch};
+
+#[cfg(test)]
+mod tests;
 
 /// A server that runs. Dropping it stops it at once; [`drain`](Self::drain) lets clients go first.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
     /// What is on disk, if anything is. Closed when the threads have ended.
     log: Option<Log>,
+    /// Parts that have panicked.
+    broken: UnboundedReceiver<Part>,
 }
 
 impl Server {
@@ -57,7 +66,17 @@ impl Server {
     /// # Errors
     /// See [`start`](Self::start).
     pub async fn start_on(listener: TcpListener, config: Config) -> Result<Self, StartError> {
+        Self::start_with(listener, config, |broker| broker).await
+    }
+
+    /// The same, with something in front of each part of the broker.
+    async fn start_with(
+        listener: TcpListener,
+        config: Config,
+        in_front: impl Fn(ABroker) -> ABroker,
+    ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Io)?;
+        let (breaks, broken) = unbounded_channel();
         let shards = shards(&config);
         let homes = match &config.data.dir {
             Some(dir) => Homes::kept_in(dir, shards).map_err(StartError::Log)?,
@@ -73,11 +92,33 @@ impl Server {
         let mut threads = Vec::with_capacity(receivers.len());
         for ((index, receiver), broker) in (0..).zip(receivers).zip(brokers) {
             let settings = reception.hub_settings();
-            threads.push(spawn_shard(index, links.clone(), settings, receiver, broker)?);
+            let (links, broker) = (links.clone(), in_front(broker));
+            threads.push(spawn_shard(index, links, settings, receiver, broker, breaks.clone())?);
         }
-        let accepting = tokio::spawn(listen(listener, node.clone(), door, admission.clone()));
-        let feed = market.map(|it| tokio::spawn(demo::run_feed(node.clone(), it)));
-        Ok(Self { node, reception, admission, address, accepting, feed, threads, log })
+        let listening = listen(listener, node.clone(), door, admission.clone());
+        let accepting = tokio::spawn(watched(Part::Listener, breaks.clone(), listening));
+        let feed = market.map(|it| demo::run_feed(node.clone(), it));
+        let feed = feed.map(|it| tokio::spawn(watched(Part::Demo, breaks.clone(), it)));
+        Ok(Self { node, reception, admission, address, accepting, feed, threads, log, broken })
+    }
+
+    /// Waits until a part of the server has panicked that the others cannot do without. Nothing that it held can
+    /// be trusted: drop the server and end the process, for a supervisor to start it again. Nothing is closed in
+    /// order then, so that the next start takes the log on disk for that of a crash.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn broken(&mut self) -> Part {
+        loop {
+            tokio::select! {
+                Some(part) = self.broken.recv() => return part,
+                () = tokio::time::sleep(LOG_CHECK_INTERVAL) => {
+                    if self.log.as_ref().is_some_and(Log::has_ended) {
+                        return Part::Log;
+                    }
+                }
+            }
+        }
     }
 
     /// Where it listens.
@@ -150,18 +191,32 @@ impl Drop for Server {
             feed.abort();
         }
         self.node.stop();
+        let mut is_sound = true;
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so.
-            let _ = thread.join();
+            is_sound &= thread.join().is_ok();
         }
-        if let Some(Err(error)) = self.log.take().map(Log::close) {
+        let log = self.log.take();
+        if !is_sound {
+            // What a partition had in hand when it panicked is not to be closed as if it were in order.
+            return std::mem::forget(log);
+        }
+        if let Some(Err(error)) = log.map(Log::close) {
             tracing::error!(%error, "cannot close the log on disk in order");
         }
     }
 }
 
+/// How often the thread of the log is looked after. Publications that it leaves unanswered wait for 5 s.
+const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A task that tells if it panics.
+async fn watched(part: Part, broken: UnboundedSender<Part>, task: impl Future<Output = ()>) {
+    let _watch = Watch { part, broken };
+    task.await;
+}
+
 /// Ends the sessions of a shard one after the other, evenly over `spread`.
-async fn let_go(shard: std::rc::Rc<Shard>, spread: Duration) {
+async fn let_go(shard: Rc<Shard>, spread: Duration) {
     let sessions: Vec<SessionId> = shard.with(|state| state.hub.sessions_open());
     let Ok(count) = u32::try_from(sessions.len()) else { return };
     let begin = tokio::time::Instant::now();
@@ -232,11 +287,13 @@ fn spawn_shard(
     settings: Settings,
     receiver: Receiver,
     broker: ABroker,
+    broken: UnboundedSender<Part>,
 ) -> Result<JoinHandle<()>, StartError> {
     let (started, has_started) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name(format!("shard-{index}"))
         .spawn(move || {
+            let _watch = Watch { part: Part::Shard(index), broken };
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(started.send(Err(error))),
@@ -244,7 +301,11 @@ fn spawn_shard(
             let hub = Hub::new(settings, Entropy::new(random));
             let shard = Shard::new(index, links, hub, broker);
             drop(started.send(Ok(())));
-            LocalSet::new().block_on(&runtime, shard.run(receiver));
+            LocalSet::new().block_on(&runtime, Rc::clone(&shard).run(receiver));
+            if shard.is_broken() {
+                // A task has said what happened.
+                resume_unwind(Box::new("the shard is broken"));
+            }
         })
         .map_err(StartError::Io)?;
     let started: io::Result<()> =

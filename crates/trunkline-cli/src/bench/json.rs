@@ -131,6 +131,6 @@ fn kind(exit: Exit) -> &'static str {
         Exit::Timeout => "timeout",
         Exit::Lost => "lost",
         Exit::ClosedWithError => "closed",
-        Exit::Clean | Exit::Failed | Exit::Usage | Exit::Interrupted => "other",
+        Exit::Clean | Exit::Failed | Exit::Usage | Exit::Broken | Exit::Interrupted => "other",
     }
 }

@@ -7,8 +7,8 @@ use std::error::Error;
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
-use trunkline_server::Server;
 use trunkline_server::config::{Config, Loaded, Problems, Sources};
+use trunkline_server::{Part, Server};
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure, chain};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
 
 async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failure> {
     let deadline = config.shutdown.timeout;
-    let server = Server::start(config).await.map_err(|error| failed(&error))?;
+    let mut server = Server::start(config).await.map_err(|error| failed(&error))?;
     output::print(&welcome(&server, args, shown))?;
     let (stop, mut stopped) = mpsc::unbounded_channel();
     signals::listen(&stop)?;
@@ -44,6 +44,7 @@ async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failur
     loop {
         tokio::select! {
             _ = stopped.recv() => break,
+            part = server.broken() => return Err(broken(part)),
             () = reload.next() => match reload_from(args, &server).await {
                 Ok(()) => {}
                 Err(failure) => tracing::error!("not reloaded: {}", failure.text),
@@ -56,6 +57,16 @@ async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failur
         // Who asks twice does not want to wait.
         _ = stopped.recv() => Ok(Exit::Interrupted),
     }
+}
+
+/// What a mistake of ours has left cannot be trusted: the process ends, and its supervisor starts another.
+fn broken(part: Part) -> Failure {
+    let text = format!(
+        "a mistake of ours has broken {part}, so this process ends: start it again (a supervisor does), and please \
+         report it with the lines above"
+    );
+    tracing::error!("{text}");
+    Failure::new(Exit::Broken, text)
 }
 
 async fn reload_from(args: &Serve, server: &Server) -> Result<(), Failure> {

@@ -13,6 +13,8 @@
 
 mod agenda;
 mod channel;
+#[cfg(test)]
+mod fragile;
 mod homes;
 mod ledger;
 mod limits;
@@ -32,6 +34,8 @@ use std::time::Instant;
 use trunkline_hub::Now;
 use trunkline_hub::broker::{Answer, Delivery, Request};
 
+#[cfg(test)]
+pub(crate) use fragile::Fragile;
 pub use homes::Homes;
 pub use limits::{BrokerLimits, KEY_BYTES_MAX};
 pub use log::{

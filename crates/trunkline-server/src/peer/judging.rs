@@ -21,6 +21,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         for message in batch.iter() {
             let frame = message.as_bytes();
             self.reception.metrics().received(frame.len());
+            #[cfg(test)]
+            super::tests::fail_at(frame);
             for incoming in self.encoding.decode(frame) {
                 match incoming {
                     Ok(incoming) => self.handle_request(incoming).await,

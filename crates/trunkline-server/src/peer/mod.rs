@@ -10,7 +10,6 @@ mod tests;
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use trunkline::{Batch, CloseCode, SendError, WebSocket};
 use trunkline_hub::{Disconnect, Entry, SessionId};
 
 use crate::admission::Seat;
+use crate::contained::unless_panicked;
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 use crate::profile::Profile;
 use crate::reception::Reception;
@@ -59,9 +59,13 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
     async move {
         let panicked = {
             let mut serving = pin!(peer.serve());
-            poll_fn(|cx| unless_panicked(|| serving.as_mut().poll(cx))).await.is_none()
+            unless_panicked(serving.as_mut()).await.is_none()
         };
         if panicked {
+            peer.reception.metrics().panicked();
+            if peer.shard.is_broken() {
+                return;
+            }
             Box::pin(peer.apologise()).await;
         }
         peer.shard.with(|state| {
@@ -161,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     fn fill(&mut self) -> Result<bool, Disconnect> {
         let Self { shard, ws, encoding, session, held, .. } = self;
         let mut replies = Vec::new();
-        shard.with(|state| {
+        shard.with_own(|state| {
             while ws.has_room() {
                 let Some(entry) = held.take().or_else(|| state.hub.poll_entry(*session)) else {
                     state.bytes_out += say(ws, *encoding, &mut replies)?;
@@ -190,7 +194,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// The peer is told of a mishap of ours, if the connection can still tell it anything.
     async fn apologise(&mut self) {
-        self.reception.metrics().panicked();
         let _ = self.ws.close(CloseCode::INTERNAL_ERROR, "internal server error").await;
     }
 
@@ -245,12 +248,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         // A peer that does not answer is left after the close deadline.
         let _ = self.ws.close(code, disconnect.reason()).await;
     }
-}
-
-/// `Ready(None)` if `poll` panicked: that ends one client, and nobody else.
-fn unless_panicked<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Option<T>> {
-    let polled = catch_unwind(AssertUnwindSafe(poll));
-    polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
 }
 
 /// Queues the replies that were gathered, as one message. How many bytes that are.

@@ -1,52 +1,22 @@
 use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use trunkline::Acceptor;
-use trunkline_hub::broker::{Operation, Request};
-use trunkline_hub::{Entropy, Hub, Now};
+use trunkline_hub::{Entropy, Hub};
 
 use super::*;
-use crate::broker::{
-    Broker, BrokerLimits, BrokerStats, Caller, ChannelPattern, ChannelSummary, Homes, MemoryBroker,
-    Outlet,
-};
+use crate::broker::{BrokerLimits, Homes, MemoryBroker};
 use crate::config::Sources;
 use crate::random::random;
 use crate::shard::Links;
 
-/// A broker with a mistake in it: it does not survive publications into `fatal`.
-struct Fragile(MemoryBroker);
-
-impl Broker for Fragile {
-    fn handle_request(&mut self, now: Now, from: Caller, it: Request, outlet: &mut dyn Outlet) {
-        let is_fatal =
-            it.channel.as_str() == "fatal" && matches!(it.operation, Operation::Publish(_));
-        assert!(!is_fatal, "the mistake");
-        self.0.handle_request(now, from, it, outlet);
-    }
-
-    fn handle_wake(&mut self, now: Now, outlet: &mut dyn Outlet) {
-        self.0.handle_wake(now, outlet);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.0.poll_timeout()
-    }
-
-    fn handle_timeout(&mut self, now: Now, outlet: &mut dyn Outlet) {
-        self.0.handle_timeout(now, outlet);
-    }
-
-    fn channels(&self, pattern: &ChannelPattern) -> Vec<ChannelSummary> {
-        self.0.channels(pattern)
-    }
-
-    fn stats(&self) -> BrokerStats {
-        self.0.stats()
-    }
+/// The mistake that tests put into the code of one client: it does not survive frames that say so.
+pub(super) fn fail_at(frame: &[u8]) {
+    assert!(frame != MISTAKE, "the mistake");
 }
+
+const MISTAKE: &[u8] = br#"{"id":3,"rpc":{"method":"fail"}}"#;
 
 /// A client on a socket of its own, served by a task of the shard.
 async fn client(shard: &Rc<Shard>, reception: &Arc<Reception>) -> WebSocket<TcpStream> {
@@ -65,7 +35,7 @@ async fn client(shard: &Rc<Shard>, reception: &Arc<Reception>) -> WebSocket<TcpS
     let from = Ipv4Addr::LOCALHOST.into();
     tokio::task::spawn_local(run(shard, reception, ws, Encoding::Json, None, from));
     ask(&mut client, r#"{"id":1,"connect":{}}"#, "connect").await;
-    ask(&mut client, r#"{"id":2,"subscribe":{"channel":"fatal"}}"#, "subscribe").await;
+    ask(&mut client, r#"{"id":2,"subscribe":{"channel":"news"}}"#, "subscribe").await;
     client
 }
 
@@ -83,13 +53,13 @@ async fn sec_rl_13_a_panic_closes_one_client_with_1011_and_is_counted() {
     let (links, _receivers) = Links::new(1, Homes::of_process(1));
     let hub = Hub::new(reception.hub_settings(), Entropy::new(random));
     let broker = MemoryBroker::new(BrokerLimits::of_node(), random, now());
-    let shard = Shard::new(0, links, hub, Box::new(Fragile(broker)));
+    let shard = Shard::new(0, links, hub, Box::new(broker));
     let local = LocalSet::new();
     let tests = async {
         let mut other = client(&shard, &reception).await;
         for panics in 1..=2 {
             let mut unlucky = client(&shard, &reception).await;
-            unlucky.send(r#"{"id":3,"publish":{"channel":"fatal","data":1}}"#).await.unwrap();
+            unlucky.send(std::str::from_utf8(MISTAKE).unwrap()).await.unwrap();
             while unlucky.recv().await.unwrap().is_some() {}
             let info = unlucky.close_info().expect("a close frame");
             assert_eq!(info.code.map(CloseCode::get), Some(1011));
@@ -98,7 +68,6 @@ async fn sec_rl_13_a_panic_closes_one_client_with_1011_and_is_counted() {
         }
         ask(&mut other, r#"{"id":3,"publish":{"channel":"fine","data":1}}"#, "publish").await;
         other.close(CloseCode::NORMAL, "").await.unwrap();
-        // The question that nobody answers stays until the broker's timeout, which is minded elsewhere.
         while shard.with(|state| state.hub.gauges().sessions) > 0 {
             tokio::task::yield_now().await;
         }

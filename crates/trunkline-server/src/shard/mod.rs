@@ -11,6 +11,7 @@
 //! has something to write, once: what a turn has gathered for a client goes out in one write.
 
 mod ask;
+mod hold;
 mod inbox;
 mod links;
 mod timer;
@@ -32,6 +33,7 @@ use crate::broker::{Broker, Caller, Outlet};
 use crate::dialect::centrifugo::Encoded;
 use crate::profile::{KnownSoftware, Profile};
 use ask::Asked;
+use hold::Hold;
 use timer::Timer;
 
 /// The partition's own caller: those who are no hub.
@@ -47,6 +49,8 @@ pub(crate) struct Shard {
     timer: Timer,
     batch: Cell<Option<Batch>>,
     state: RefCell<State>,
+    /// Somebody has panicked who had the state in hand.
+    is_broken: Cell<bool>,
 }
 
 pub(crate) struct State {
@@ -117,10 +121,11 @@ impl Shard {
             timer: Timer::default(),
             batch: Cell::new(None),
             state: RefCell::new(state),
+            is_broken: Cell::new(false),
         })
     }
 
-    /// Takes messages and minds the time for as long as the process lives.
+    /// Takes messages and minds the time until it is told to stop, or is broken.
     pub(crate) async fn run(self: Rc<Self>, mut inbox: Receiver) {
         let mut messages = Vec::new();
         loop {
@@ -136,7 +141,7 @@ impl Shard {
             }
             let now = now();
             for message in messages.drain(..) {
-                if matches!(message, Message::Stop) {
+                if matches!(message, Message::Stop) || self.is_broken() {
                     return;
                 }
                 self.handle_message(now, message);
@@ -145,16 +150,34 @@ impl Shard {
         }
     }
 
-    /// Lets `act` do something with the hub. To be followed by a [`turn`](Self::turn).
+    /// Lets `act` do something with the hub. To be followed by a [`turn`](Self::turn). A panic in `act` breaks
+    /// the shard.
+    #[inline]
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let hold = Hold::of(self);
+        let result = act(&mut self.state.borrow_mut());
+        hold.put_down();
+        result
+    }
+
+    /// The same for what changes nothing but what belongs to one session: a panic breaks that alone.
+    #[inline]
+    pub(crate) fn with_own<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         act(&mut self.state.borrow_mut())
+    }
+
+    /// Whether somebody has panicked who had hub or partition in hand. Nobody may touch them any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.get()
     }
 
     /// Moves what hub and partition have for each other, and wakes those who have something to
     /// write, but for the task of `myself`, which is at work.
     pub(crate) fn turn(&self, now: Now, myself: Option<SessionId>) {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
+        self.with(|state| self.turn_with(now, state, myself));
+    }
+
+    fn turn_with(&self, now: Now, state: &mut State, myself: Option<SessionId>) {
         loop {
             while let Some(request) = state.hub.poll_request() {
                 self.route(now, state, request);

@@ -217,6 +217,11 @@ impl Log {
         self.meter.stats()
     }
 
+    /// Whether the thread that writes it has ended, though nobody closed it: nothing is written any more.
+    pub fn has_ended(&self) -> bool {
+        self.writer.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Tells the same for as long as somebody wants to know.
     pub fn meter(&self) -> LogMeter {
         self.meter.clone()
