@@ -14,7 +14,7 @@ use crate::now::Now;
 use crate::pending::{Question, Waiting, Work};
 use crate::reply::ReplyBody;
 use crate::requests::Purpose;
-use crate::session::{Phase, SessionId};
+use crate::session::SessionId;
 
 impl<E: Default> Hub<E> {
     /// A connected client asks for something.
@@ -57,18 +57,12 @@ impl<E: Default> Hub<E> {
     /// Whether the session may act at all: it is connected, and not too fast.
     fn admit(&mut self, now: Now, session: SessionId) -> bool {
         let Some(it) = self.sessions.get_mut(session) else { return false };
-        match it.phase {
-            Phase::Ended(_) => return false,
-            Phase::Opened => {
-                self.end(session, Disconnect::BAD_REQUEST);
-                return false;
-            }
-            // A refused `connect` leaves nothing to wait for.
-            Phase::Connecting if it.pending.is_empty() => {
-                self.end(session, Disconnect::BAD_REQUEST);
-                return false;
-            }
-            Phase::Connecting | Phase::Connected => {}
+        if it.has_ended() {
+            return false;
+        }
+        if !it.is_let_in() {
+            self.end(session, Disconnect::BAD_REQUEST);
+            return false;
         }
         self.counts.commands += 1;
         let limits = &self.settings.limits;

@@ -21,7 +21,7 @@ use crate::pending::Work;
 use crate::permit::Asker;
 use crate::reply::{Entry, Push, Reply, ReplyBody, SharedPush};
 use crate::requests::{Purpose, Requests};
-use crate::session::{Phase, SessionId, Sessions};
+use crate::session::{Phase, Session, SessionId, Sessions};
 
 /// What an entry without a payload weighs in an outbox.
 pub(crate) const SMALL_ENTRY_BYTES: usize = 64;
@@ -152,6 +152,18 @@ impl<E: Default> Hub<E> {
             Phase::Ended(disconnect) => Some(disconnect),
             _ => None,
         }
+    }
+
+    /// Whether the client has yet to say who it is. A `connect` after that is a mistake, whatever is in it:
+    /// [`connect`](Self::connect) closes with 3501.
+    pub fn awaits_connect(&self, session: SessionId) -> bool {
+        self.sessions.get(session).is_some_and(|it| it.phase == Phase::Opened)
+    }
+
+    /// Whether the client may send commands: it has said who it is, and was not refused. Others are closed with
+    /// 3501, so that nothing in their commands need be looked at.
+    pub fn is_let_in(&self, session: SessionId) -> bool {
+        self.sessions.get(session).is_some_and(Session::is_let_in)
     }
 
     /// Whether the session has so many commands that are not answered that nothing more should be

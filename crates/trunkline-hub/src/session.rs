@@ -192,6 +192,16 @@ impl<E> Session<E> {
         self.phase == Phase::Connected
     }
 
+    /// Whether commands of the client are taken, at once or when it is connected.
+    pub(crate) fn is_let_in(&self) -> bool {
+        match self.phase {
+            // A refused `connect` leaves nothing to wait for.
+            Phase::Connecting => !self.pending.is_empty(),
+            Phase::Connected => true,
+            Phase::Opened | Phase::Ended(_) => false,
+        }
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline::Batch;
-use trunkline_hub::{ClientId, Command, CommandError, Disconnect, SubscribeRights};
+use trunkline_hub::{ClientId, Command, CommandError, Disconnect, Hub, SessionId, SubscribeRights};
 
 use super::Peer;
 use crate::auth::Refusal;
 use crate::dialect::centrifugo::{
-    Action, BadFrame, ConnectRequest, Encoding, Inappropriate, Incoming, Request,
+    Action, BadFrame, ConnectRequest, Encoded, Encoding, Inappropriate, Incoming, Request,
     SubRefreshRequest, SubscribeRequest, channel_name,
 };
 use crate::shard::now;
@@ -43,6 +43,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         if asks_for_history(&request) {
             self.settle().await;
         }
+        if self.is_out_of_turn(&request) {
+            return self.end_with(Disconnect::BAD_REQUEST);
+        }
         match request {
             Request::Action(action @ Action::Send { .. }) => self.act(id, action),
             // Whatever else has no id is taken for a pong.
@@ -64,6 +67,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
             Request::Ping => self.command(id, Err(Refusal::Error(CommandError::NotAvailable))),
             Request::Unknown => self.end_with(Disconnect::BAD_REQUEST),
+        }
+    }
+
+    /// Whether there is a token in the request that nobody need look at: it comes before the `connect`, or is a second
+    /// one. Commands without a token the hub judges itself.
+    fn is_out_of_turn(&self, request: &Request<'_>) -> bool {
+        let hub = |ask: fn(&Hub<Encoded>, SessionId) -> bool| {
+            self.shard.with(|state| ask(&state.hub, self.session))
+        };
+        match request {
+            Request::Connect(_) => !hub(Hub::awaits_connect),
+            Request::Subscribe(_) | Request::SubRefresh(_) | Request::Refresh { .. } => {
+                !hub(Hub::is_let_in)
+            }
+            _ => false,
         }
     }
 

@@ -35,15 +35,14 @@ async fn sec_hb_01_nothing_is_done_before_a_connect() {
         r#""send":{"data":1}"#,
         r#""refresh":{"token":"x"}"#,
         r#""sub_refresh":{"channel":"news","token":"x"}"#,
+        r#""subscribe":{"channel":"news","token":"x"}"#,
         r#""ping":{}"#,
     ];
     for command in commands {
         let mut client = Client::open(&server).await;
         // What follows in the same frame is not done either.
         client.say(&format!("{{\"id\":1,{command}}}\n{{\"id\":2,\"connect\":{{}}}}")).await;
-        // Or 3500, for the token is looked at first.
-        let code = client.closed().await.0;
-        assert!(code == 3501 || code == 3500 && command.contains("token"), "{command}: {code}");
+        assert_eq!(client.closed().await.0, 3501, "{command}");
     }
     // The same in Protobuf: publish "early" to "news".
     let mut wire = Wire::open(&server).await;
@@ -66,15 +65,18 @@ async fn sec_hb_04_a_connection_stays_who_it_is() {
     let token = |user: &str| {
         NewToken { exp: Some(4_000_000_000), ..NewToken::for_user(user) }.sign(&secret)
     };
-    for second in ["connect", "refresh"] {
+    let (anna, bert) = (token("anna"), token("bert"));
+    // Whose connection it is, is asked before a token is looked at.
+    for (second, token, expected) in
+        [("connect", &*bert, 3501), ("connect", "x", 3501), ("refresh", &bert, 3500)]
+    {
         let mut client = Client::open(&server).await;
-        client.say(&format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, token("anna"))).await;
+        client.say(&format!(r#"{{"id":1,"connect":{{"token":"{anna}"}}}}"#)).await;
         assert!(client.hear().await.contains(r#""client":""#));
         let (_, page) = api(&server, "connections", "k", r#"{"user":"anna"}"#).await;
         assert!(page.contains(r#""user":"anna""#), "{page}");
-        client.say(&format!(r#"{{"id":2,"{second}":{{"token":"{}"}}}}"#, token("bert"))).await;
-        let (code, reason) = client.closed().await;
-        assert!([3500, 3501].contains(&code), "{second}: {code} {reason}");
+        client.say(&format!(r#"{{"id":2,"{second}":{{"token":"{token}"}}}}"#)).await;
+        assert_eq!(client.closed().await.0, expected, "{second} {token}");
         let (_, page) = api(&server, "connections", "k", r#"{"user":"bert"}"#).await;
         assert!(page.contains(r#""connections":[]"#), "{page}");
     }
