@@ -24,6 +24,19 @@ fn sec_hb_24_others_are_not_let_near_secrets_that_nobody_set() {
     }
 }
 
+/// SEC-HB-24: nor does one start there of which anybody may ask anything, and it says how to go on.
+#[test]
+fn sec_hb_24_an_insecure_server_does_not_start_where_others_can_reach_it() {
+    let insecure = ["--set", "client.insecure=true", "--set", "http_api.insecure=true"];
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let output = run(&[&["serve", "--listen", address], &insecure[..]].concat(), b"");
+        assert_exit(&output, 2);
+        let text = stderr(&output);
+        assert!(text.contains("client.insecure, http_api.insecure"), "{text}");
+        assert!(text.contains("http_server.allow_insecure=true"), "{text}");
+    }
+}
+
 /// SEC-HB-28: what was made up is printed once, where whoever started the server reads it, and logged nowhere.
 #[test]
 fn sec_hb_28_secrets_that_were_made_up_are_not_logged() {

@@ -15,6 +15,14 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// Others can reach its address, checks are off, and `http_server.allow_insecure` does not say that this is
+    /// meant.
+    Insecure {
+        /// Where it would listen.
+        address: SocketAddr,
+        /// Which settings switch checks off.
+        settings: Vec<&'static str>,
+    },
     /// A certificate or its key cannot be used.
     Tls(trunkline::tls::InvalidTls),
     /// A key for tokens cannot be used.
@@ -33,6 +41,14 @@ impl fmt::Display for StartError {
             Self::Listen { address, .. } => {
                 write!(f, "cannot listen on {address} (is another server there? another port?)")
             }
+            Self::Insecure { address, settings } => write!(
+                f,
+                "others can reach {address}, and checks are off that keep strangers out ({}): turn them on again, or \
+                 listen on 127.0.0.1; or set http_server.allow_insecure=true \
+                 (TRUNKLINE_HTTP_SERVER_ALLOW_INSECURE=true), if you know that nobody else gets there, as in a \
+                 container whose port is published to your machine alone",
+                settings.join(", ")
+            ),
             Self::Tls(_) => f.write_str("cannot use the TLS certificate"),
             Self::Keys(why) => write!(f, "cannot use {}: {}", why.setting, why.message),
             Self::Origin(_) => {
@@ -51,7 +67,7 @@ impl std::error::Error for StartError {
             Self::Tls(error) => Some(error),
             Self::Origin(error) => Some(error),
             Self::Log(error) => Some(error),
-            Self::Keys(_) => None,
+            Self::Keys(_) | Self::Insecure { .. } => None,
         }
     }
 }

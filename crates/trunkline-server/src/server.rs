@@ -56,6 +56,7 @@ impl Server {
     /// What keeps it from starting: an address that is taken, a certificate that cannot be read.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listen_on = config.http_server.listen();
+        judge_address(listen_on, &config)?;
         let listener =
             bind(listen_on).map_err(|error| StartError::Listen { address: listen_on, error })?;
         Self::start_on(listener, config).await
@@ -76,6 +77,7 @@ impl Server {
         in_front: impl Fn(ABroker) -> ABroker,
     ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Io)?;
+        judge_address(address, &config)?;
         let (breaks, broken) = unbounded_channel();
         let shards = shards(&config);
         let homes = match &config.data.dir {
@@ -204,6 +206,16 @@ impl Drop for Server {
             tracing::error!(%error, "cannot close the log on disk in order");
         }
     }
+}
+
+/// Whoever switches checks off to try things out is not to find the world at the door.
+fn judge_address(address: SocketAddr, config: &Config) -> Result<(), StartError> {
+    if address.ip().to_canonical().is_loopback() || config.http_server.allow_insecure {
+        return Ok(());
+    }
+    let off = config.insecure().into_iter().filter(|(_, is_off)| *is_off);
+    let settings: Vec<_> = off.map(|(setting, _)| setting).collect();
+    if settings.is_empty() { Ok(()) } else { Err(StartError::Insecure { address, settings }) }
 }
 
 /// How often the thread of the log is looked after. Publications that it leaves unanswered wait for 5 s.

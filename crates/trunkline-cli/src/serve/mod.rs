@@ -8,7 +8,7 @@ use std::error::Error;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use trunkline_server::config::{Config, Loaded, Problems, Sources};
-use trunkline_server::{Part, Server};
+use trunkline_server::{Part, Server, StartError};
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure, chain};
@@ -36,7 +36,10 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
 
 async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failure> {
     let deadline = config.shutdown.timeout;
-    let mut server = Server::start(config).await.map_err(|error| failed(&error))?;
+    let mut server = Server::start(config).await.map_err(|error| match error {
+        StartError::Insecure { .. } => Failure::usage(error.to_string()),
+        error => failed(&error),
+    })?;
     output::print(&welcome(&server, args, shown))?;
     let (stop, mut stopped) = mpsc::unbounded_channel();
     signals::listen(&stop)?;

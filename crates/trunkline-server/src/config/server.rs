@@ -22,6 +22,9 @@ settings! {
         restart address: Option<IpAddr> = None;
         /// The port to listen on. 0 takes a free one.
         restart port: u16 = 8000;
+        /// Starts on an address that others can reach though checks are off: `client.insecure`, `http_api.insecure`
+        /// without `http_api.disabled`, or the demos. For networks and containers that nobody else reaches.
+        restart allow_insecure: bool = false;
     }
     groups {
         /// TLS on that port.

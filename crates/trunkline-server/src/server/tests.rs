@@ -113,3 +113,36 @@ async fn sec_rl_15_a_panic_of_the_listener_is_told() {
     tokio::spawn(watched(Part::Listener, breaks, async {})).await.unwrap();
     assert_eq!(broken.recv().await, None);
 }
+
+/// SEC-HB-24: where checks are off, only loopback is listened on, unless somebody says that more is meant.
+#[test]
+fn sec_hb_24_what_is_insecure_is_for_loopback_unless_told_otherwise() {
+    let config = |settings: &[&str]| {
+        let sources = settings.iter().fold(Sources::new(), |it, key| it.set(*key, "true"));
+        sources.load().unwrap().config
+    };
+    let judge = |address: &str, config: &Config| judge_address(address.parse().unwrap(), config);
+    let mut demos = config(&[]);
+    demo::enable(&mut demos);
+    let cases = [
+        (config(&["client.insecure"]), "(client.insecure)"),
+        (config(&["http_api.insecure"]), "(http_api.insecure)"),
+        (config(&["client.insecure", "http_api.insecure"]), "(client.insecure, http_api.insecure)"),
+        (demos, "(demo)"),
+    ];
+    for (mut config, says) in cases {
+        for address in ["0.0.0.0:8000", "[::]:80", "192.0.2.1:1", "[2001:db8::1]:1", "10.0.0.1:1"] {
+            let refused = judge(address, &config).expect_err(says).to_string();
+            assert!(refused.contains(says) && refused.contains(address), "{refused}");
+            assert!(refused.contains("http_server.allow_insecure"), "{refused}");
+        }
+        for address in ["127.0.0.1:8000", "127.1.2.3:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            judge(address, &config).expect("nobody else gets there");
+        }
+        config.http_server.allow_insecure = true;
+        judge("0.0.0.0:8000", &config).expect("it is meant");
+    }
+    let api_off = config(&["http_api.insecure", "http_api.disabled"]);
+    judge("0.0.0.0:8000", &api_off).expect("what is not there needs no key");
+    judge("0.0.0.0:8000", &config(&[])).expect("nothing is off");
+}
