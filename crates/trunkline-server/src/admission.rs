@@ -67,7 +67,7 @@ pub enum NoSeat {
 
 /// What belongs to one subscriber of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Address {
+pub(crate) enum Address {
     V4(Ipv4Addr),
     V6([u16; 4]),
 }
@@ -120,7 +120,7 @@ impl Admission {
         Self(Arc::new(Mutex::new(Taken {
             limits,
             all: 0,
-            bucket: Bucket { tokens: limits.rate.max(1.0), filled: now },
+            bucket: Bucket::full(limits.rate.max(1.0), now),
             by_address: HashMap::new(),
             swept: now,
         })))
@@ -148,7 +148,7 @@ impl Admission {
         }
         let from = taken.by_address.entry(address).or_insert_with(|| FromAddress {
             seats: 0,
-            bucket: Bucket { tokens: limits.burst_per_address, filled: now },
+            bucket: Bucket::full(limits.burst_per_address, now),
         });
         if from.seats >= limits.connections_per_address {
             return Err(NoSeat::AddressFull);
@@ -194,14 +194,19 @@ impl Drop for Seat {
     }
 }
 
+/// Allows something at a rate, and some of it at once.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     tokens: f64,
     filled: Instant,
 }
 
 impl Bucket {
-    fn take(&mut self, rate: f64, burst: f64, now: Instant) -> bool {
+    pub(crate) const fn full(burst: f64, now: Instant) -> Self {
+        Self { tokens: burst, filled: now }
+    }
+
+    pub(crate) fn take(&mut self, rate: f64, burst: f64, now: Instant) -> bool {
         self.tokens = self.level(rate, burst, now);
         self.filled = now;
         let allowed = self.tokens >= 1.0;
@@ -211,11 +216,11 @@ impl Bucket {
         allowed
     }
 
-    fn is_full(&self, rate: f64, burst: f64, now: Instant) -> bool {
+    pub(crate) fn is_full(&self, rate: f64, burst: f64, now: Instant) -> bool {
         self.level(rate, burst, now) >= burst
     }
 
-    fn level(&self, rate: f64, burst: f64, now: Instant) -> f64 {
+    pub(crate) fn level(&self, rate: f64, burst: f64, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
         (self.tokens + passed * rate).min(burst)
     }

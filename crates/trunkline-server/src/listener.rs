@@ -13,6 +13,7 @@ use crate::door::Door;
 use crate::node::Node;
 use crate::reception::Reception;
 use crate::shard::now;
+use crate::sparing::Sparing;
 
 /// How long nothing is accepted after the system would not let us, mostly because there is no file
 /// descriptor left.
@@ -48,6 +49,7 @@ pub(crate) async fn listen(
     admission: Admission,
 ) {
     let mut next = 0;
+    let lines = Sparing::default();
     loop {
         match listener.accept().await {
             Ok((tcp, from)) => match admission.take(from.ip(), now().instant) {
@@ -59,7 +61,9 @@ pub(crate) async fn listen(
             },
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for the moment");
+                if let Some(left_out) = lines.line(now().instant) {
+                    tracing::warn!(%error, left_out, "cannot accept connections for the moment");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -62,6 +62,8 @@ pub(crate) enum NoHandshake {
 pub(crate) enum NoEntry {
     /// It had no key of the API, or a wrong one.
     Key,
+    /// Too many from its address had a wrong one: this one's was not looked at.
+    Guesses,
     /// It was for a page that may not ask.
     Origin,
 }
@@ -135,11 +137,12 @@ impl Reason for NoHandshake {
 }
 
 impl Reason for NoEntry {
-    const ALL: &'static [Self] = &[Self::Key, Self::Origin];
+    const ALL: &'static [Self] = &[Self::Key, Self::Guesses, Self::Origin];
 
     fn word(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::Guesses => "guesses",
             Self::Origin => "origin",
         }
     }

@@ -1,5 +1,6 @@
 //! [`Reception`]: what every connection needs to know to be let in, whichever shard it is on.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,10 +17,12 @@ use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
 use crate::config::{Config, Pem, Reload, Tls};
 use crate::dialect::centrifugo::{ConnectRequest, Encoding};
 use crate::error::StartError;
-use crate::metrics::{Metrics, NoRoom};
+use crate::guesses::Guesses;
+use crate::metrics::{Metrics, NoEntry, NoRoom};
 use crate::process;
 use crate::random::random;
 use crate::shard::now;
+use crate::sparing::Sparing;
 use crate::users::{UserLimits, UserSeat, Users};
 
 /// What every connection needs to know to be let in.
@@ -28,6 +31,10 @@ pub(crate) struct Reception {
     rules: RwLock<Arc<Rules>>,
     metrics: Metrics,
     users: Users,
+    guesses: Guesses,
+    /// Lines of the log about tokens that were refused, and about keys of the API that are tried.
+    token_lines: Sparing,
+    guess_lines: Sparing,
     is_draining: AtomicBool,
     node_uid: String,
     node_name: String,
@@ -44,6 +51,15 @@ pub(crate) struct Rules {
     /// Pages of other hosts that may call the API.
     pub(crate) api_pages: OriginPolicy,
     pub(crate) namespaces: Arc<Namespaces>,
+}
+
+/// Why a request may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoKey {
+    /// It has none, or not one of ours.
+    Wrong,
+    /// Its address has tried so many that nothing more of it is looked at for a while.
+    TooManyTries { wait: Duration },
 }
 
 impl Rules {
@@ -75,6 +91,9 @@ impl Reception {
             rules,
             metrics: Metrics::default(),
             users: Users::default(),
+            guesses: Guesses::default(),
+            token_lines: Sparing::default(),
+            guess_lines: Sparing::default(),
             is_draining: AtomicBool::new(false),
             node_uid,
             node_name,
@@ -130,6 +149,37 @@ impl Reception {
             taken.inspect_err(|_| self.metrics.connections_refused.count(NoRoom::User))?;
         connect.rates = Some(rates);
         Ok(Some(seat))
+    }
+
+    /// Whether a request from `from` may go on with the key of the API that it shows; `allows` knows the keys, and is
+    /// asked only if the address has not tried too many.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn judge_api_key(
+        &self,
+        from: IpAddr,
+        shows_key: bool,
+        allows: impl FnOnce() -> bool,
+    ) -> Result<(), NoKey> {
+        let (a_minute, now) = (self.rules().config.http_api.wrong_keys_per_minute, Instant::now());
+        // Who shows none does not guess.
+        let tried = if shows_key { self.guesses.may_try(from, a_minute, now) } else { Ok(()) };
+        if let Err(wait) = tried {
+            self.metrics.requests_refused.count(NoEntry::Guesses);
+            if let Some(left_out) = self.guess_lines.line(now) {
+                tracing::warn!(left_out, "an address shows one wrong API key after the other");
+            }
+            return Err(NoKey::TooManyTries { wait });
+        }
+        if allows() {
+            return Ok(());
+        }
+        self.metrics.requests_refused.count(NoEntry::Key);
+        if shows_key {
+            self.guesses.missed(from, a_minute, now);
+        }
+        Err(NoKey::Wrong)
     }
 
     /// Nobody should be sent here any more.
@@ -245,7 +295,9 @@ impl Reception {
 
     fn refused(&self, denied: Denied, refusal: Refusal) -> Refusal {
         self.metrics.tokens_denied.count(denied);
-        tracing::info!(why = %denied, "a token was refused");
+        if let Some(left_out) = self.token_lines.line(Instant::now()) {
+            tracing::info!(why = %denied, left_out, "a token was refused");
+        }
         refusal
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Answer, Running, api, request};
+use support::{Answer, Running, api, request, request_from};
 
 const KEY: &str = "X-API-Key: a-key-for-tests";
 
@@ -113,4 +113,38 @@ async fn a_body_that_calls_itself_something_else_than_json_is_refused() {
         let answer = request(&server, &head, "{}").await;
         assert_eq!(answer.status, status, "{header}: {}", answer.body);
     }
+}
+
+/// SEC-HB-37: whoever tries one key after the other is not told any more whether one is right.
+#[tokio::test]
+async fn sec_hb_37_keys_of_the_api_cannot_be_tried_without_an_end() {
+    let server = Running::start(&[
+        ("http_api.key", "a-key-for-tests"),
+        ("http_api.wrong_keys_per_minute", "5"),
+        ("prometheus.enabled", "true"),
+    ])
+    .await;
+    // Neither a right key nor none is a guess.
+    for _ in 0..7 {
+        assert_eq!(request(&server, &["POST /api/info", KEY], "").await.status, 200);
+        check(&request(&server, &["POST /api/info"], "").await, 401, "is needed");
+    }
+    for guess in 0..5 {
+        let key = format!("X-API-Key: a-key-for-test-{guess}");
+        check(&request(&server, &["POST /api/info", &key], "").await, 401, "not one of");
+    }
+    for header in ["X-API-Key: another", "Authorization: apikey another", KEY] {
+        let answer = request(&server, &["POST /api/info", header], "").await;
+        check(&answer, 429, "http_api.wrong_keys_per_minute");
+        let seconds: u64 = answer.header("retry-after").expect("when").parse().unwrap();
+        assert!((1..=13).contains(&seconds), "{seconds}");
+    }
+    let metrics = request(&server, &["GET /metrics"], "").await.body;
+    for counted in [r#"reason="key"} 12"#, r#"reason="guesses"} 3"#] {
+        let line = format!("trunkline_requests_refused_total{{{counted}");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    // From another address the right key is as good as ever.
+    let elsewhere = request_from("127.0.0.2", &server, &["POST /api/info", KEY], "").await;
+    assert_eq!(elsewhere.status, 200);
 }

@@ -115,6 +115,11 @@ settings! {
         reload key: Secret = Secret::default();
         /// Further keys that are as good, so that a key can be replaced without a moment in which none works.
         reload keys: Vec<Secret> = Vec::new();
+        /// How many wrong keys an address (of IPv6: 64 bits of it) may show in a minute. Beyond that its requests are
+        /// answered with 429 until it may try again, whatever key they have. Enough for somebody who mistypes one; a key
+        /// of eight random letters would take a thousand addresses twenty years. Behind a proxy all have its address:
+        /// raise this there, and let the proxy count or keep the API from strangers.
+        reload wrong_keys_per_minute: u32 = 20, 1..=1_000_000;
         /// Origins whose pages may call it, written as those of `client.allowed_origins`; pages of the server's own
         /// host may in any case. Who opens such a page has the key that the page has.
         reload allowed_origins: Vec<String> = Vec::new();

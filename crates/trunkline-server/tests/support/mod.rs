@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use trunkline::WebSocket;
 use trunkline_server::Server;
 use trunkline_server::config::{Config, Sources};
@@ -103,9 +103,21 @@ impl Answer {
 /// What is answered to a request: a line and headers, of which `Host` and `Connection` come by themselves,
 /// and as much of the body as is given. All that comes until the server hangs up is read.
 pub(crate) async fn request(server: &Running, head: &[&str], body: &str) -> Answer {
+    request_from("127.0.0.1", server, head, body).await
+}
+
+/// The same from an address of loopback.
+pub(crate) async fn request_from(
+    address: &str,
+    server: &Running,
+    head: &[&str],
+    body: &str,
+) -> Answer {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let mut tcp = TcpStream::connect(server.address()).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+    let mut tcp = socket.connect(server.address()).await.unwrap();
     let (line, headers) = head.split_first().expect("a request line");
     let mut text = format!("{line} HTTP/1.1\r\nHost: {}\r\n", server.address());
     for header in headers.iter().chain(&["Connection: close"]) {

@@ -1,7 +1,9 @@
 //! What a request has to pass before its body is read.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +13,7 @@ use hyper::body::Body as _;
 use super::{Api, ApiError};
 use crate::auth::ApiKeys;
 use crate::body_deadline::TooSlow;
-use crate::metrics::NoEntry;
+use crate::reception::NoKey;
 
 /// Bytes of a request: 8 MiB, room for a batch of a hundred publications of 64 KiB.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -21,8 +23,13 @@ const BODY_BYTES_MAX: usize = 8 << 20;
 const TYPES: [&str; 3] = ["application/json", "application/x-www-form-urlencoded", "text/plain"];
 
 /// Whoever has no key is told so, and nothing more of the request is read.
-pub(super) async fn ask_for_key(State(api): State<Api>, request: Request, next: Next) -> Response {
-    match api.judge_key(request.headers()) {
+pub(super) async fn ask_for_key(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match api.judge_key(from.ip(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
@@ -76,27 +83,35 @@ fn judge_type(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 impl Api {
-    /// Whether a request with these headers may go on.
+    /// Whether a request from there, with these headers, may go on.
     ///
     /// # Errors
     /// What to do to get on, if it may not.
-    fn judge_key(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    fn judge_key(&self, from: IpAddr, headers: &HeaderMap) -> Result<(), ApiError> {
         let value = |name: &str| headers.get(name).map(|it| it.as_bytes());
         let (key, authorization) = (value("x-api-key"), value(header::AUTHORIZATION.as_str()));
-        let settings = &self.reception.rules().config.http_api;
-        if ApiKeys::new(settings).allow(key, authorization) {
-            return Ok(());
-        }
-        let why = if settings.key.is_empty() && settings.keys.is_empty() {
-            "this server has no API key, so it refuses every request: set http_api.key"
-        } else if key.is_some() {
-            "the key in X-API-Key is not one of this server's"
-        } else if authorization.is_some() {
-            "the key in Authorization is not one of this server's; it is written as apikey KEY"
-        } else {
-            "an API key is needed: in the header X-API-Key, or in Authorization as apikey KEY"
+        let rules = self.reception.rules();
+        let settings = &rules.config.http_api;
+        let keys = ApiKeys::new(settings);
+        let has_none = !settings.insecure && settings.key.is_empty() && settings.keys.is_empty();
+        let shows_key = !settings.insecure && !has_none && (key.or(authorization)).is_some();
+        let allows = || keys.allow(key, authorization);
+        let why = match self.reception.judge_api_key(from, shows_key, allows) {
+            Ok(()) => return Ok(()),
+            Err(NoKey::TooManyTries { wait }) => return Err(ApiError::too_many_tries(wait)),
+            Err(NoKey::Wrong) if has_none => {
+                "this server has no API key, so it refuses every request: set http_api.key"
+            }
+            Err(NoKey::Wrong) if key.is_some() => {
+                "the key in X-API-Key is not one of this server's"
+            }
+            Err(NoKey::Wrong) if authorization.is_some() => {
+                "the key in Authorization is not one of this server's; it is written as apikey KEY"
+            }
+            Err(NoKey::Wrong) => {
+                "an API key is needed: in the header X-API-Key, or in Authorization as apikey KEY"
+            }
         };
-        self.reception.metrics().requests_refused.count(NoEntry::Key);
         Err(ApiError::refused(StatusCode::UNAUTHORIZED, why))
     }
 }
