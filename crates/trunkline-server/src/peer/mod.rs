@@ -10,6 +10,7 @@ mod tests;
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -102,21 +103,34 @@ enum Step {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
-    async fn serve(&mut self) {
-        // The hub's deadline for a `connect` has begun.
-        self.shard.turn(now(), Some(self.session));
-        loop {
-            match poll_fn(|cx| self.poll_step(cx)).await {
-                Step::Messages(batch) => {
-                    // On the heap, for a client that says nothing need not have room for it.
-                    Box::pin(self.handle(&batch)).await;
-                    self.shard.give_batch(batch);
-                    self.shard.turn(now(), Some(self.session));
+    /// Not an `async fn`, which would keep `self` twice.
+    #[expect(clippy::manual_async_fn, reason = "what it returns is smaller")]
+    fn serve(&mut self) -> impl Future<Output = ()> {
+        async move {
+            // The hub's deadline for a `connect` has begun.
+            self.shard.turn(now(), Some(self.session));
+            loop {
+                let step = poll_fn(|cx| self.poll_step(cx)).await;
+                // On the heap, for a client that says nothing need not have room for it.
+                if Box::pin(self.take(step)).await.is_break() {
+                    return;
                 }
-                Step::End(disconnect) => return Box::pin(self.end(&disconnect)).await,
-                Step::Gone => return,
             }
         }
+    }
+
+    async fn take(&mut self, step: Step) -> ControlFlow<()> {
+        match step {
+            Step::Messages(batch) => {
+                self.handle(&batch).await;
+                self.shard.give_batch(batch);
+                self.shard.turn(now(), Some(self.session));
+                return ControlFlow::Continue(());
+            }
+            Step::End(disconnect) => self.end(&disconnect).await,
+            Step::Gone => {}
+        }
+        ControlFlow::Break(())
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
