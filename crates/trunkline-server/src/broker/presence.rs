@@ -1,7 +1,8 @@
 //! [`Presence`]: who is subscribed to one channel.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use trunkline_hub::{ClientId, ClientInfo, PresenceStats};
@@ -14,17 +15,38 @@ use super::moment::Moment;
 /// most, however many there are.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    members: HashMap<ClientId, Member>,
+    members: HashSet<Member>,
     /// How many members each user has.
     users: HashMap<Arc<str>, u32>,
     /// Nobody expires before.
     next: Moment,
 }
 
+/// Found by its client, which is in what it holds anyway.
 #[derive(Debug)]
 struct Member {
     info: Arc<ClientInfo>,
     expires: Moment,
+}
+
+impl Borrow<ClientId> for Member {
+    fn borrow(&self) -> &ClientId {
+        &self.info.client
+    }
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.info.client == other.info.client
+    }
+}
+
+impl Eq for Member {}
+
+impl Hash for Member {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.info.client.hash(state);
+    }
 }
 
 impl Presence {
@@ -33,25 +55,18 @@ impl Presence {
         let expires = until.second_end();
         self.next = if self.members.is_empty() { expires } else { self.next.min(expires) };
         let user = Arc::clone(&info.user);
-        match self.members.entry(info.client) {
-            Entry::Occupied(mut entry) if entry.get().info.user == user => {
-                *entry.get_mut() = Member { info, expires };
+        if let Some(old) = self.members.replace(Member { info, expires }) {
+            if old.info.user == user {
                 return;
             }
-            Entry::Occupied(mut entry) => {
-                let old = entry.insert(Member { info, expires });
-                leave(&mut self.users, &old.info.user);
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(Member { info, expires });
-            }
+            leave(&mut self.users, &old.info.user);
         }
         *self.users.entry(user).or_default() += 1;
     }
 
     /// Forgets a client.
     pub(super) fn remove(&mut self, client: ClientId) {
-        if let Some(member) = self.members.remove(&client) {
+        if let Some(member) = self.members.take(&client) {
             leave(&mut self.users, &member.info.user);
             self.shrink();
         }
@@ -63,14 +78,14 @@ impl Presence {
             return;
         }
         let users = &mut self.users;
-        self.members.retain(|_, member| {
+        self.members.retain(|member| {
             let stays = member.expires > now;
             if !stays {
                 leave(users, &member.info.user);
             }
             stays
         });
-        self.next = self.members.values().map(|it| it.expires).min().unwrap_or(now);
+        self.next = self.members.iter().map(|it| it.expires).min().unwrap_or(now);
         self.shrink();
     }
 
@@ -86,12 +101,12 @@ impl Presence {
 
     /// Whether `client` is among them.
     pub(super) fn contains(&self, client: ClientId) -> bool {
-        self.members.contains_key(&client)
+        self.members.contains(&client)
     }
 
     /// All of them, in the order of their ids.
     pub(super) fn list(&self) -> Vec<Arc<ClientInfo>> {
-        let mut list: Vec<_> = self.members.values().map(|it| Arc::clone(&it.info)).collect();
+        let mut list: Vec<_> = self.members.iter().map(|it| Arc::clone(&it.info)).collect();
         list.sort_unstable_by_key(|it| it.client);
         list
     }
