@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::command::Connect;
 use crate::error::{CommandError, Disconnect};
 use crate::hub::{Hub, seconds};
+use crate::identity::ClientInfo;
 use crate::now::Now;
 use crate::outbox::Outbox;
 use crate::pending::{Pending, Waiting, Work};
@@ -21,16 +20,13 @@ impl<E: Default> Hub<E> {
         let limits = &self.settings.limits;
         let id = self.sessions.insert(Session {
             phase: Phase::Opened,
-            client: self.entropy.client_id(),
-            user: Arc::default(),
-            info: Bytes::new(),
+            identity: Arc::new(ClientInfo::unknown(self.entropy.client_id())),
             client_side_refresh: false,
-            shared_info: None,
             connect: None,
             subscriptions: Vec::new(),
             pending: Pending::default(),
             outbox: Outbox::default(),
-            latest: Vec::new(),
+            latest: None,
             is_marked: false,
             is_resting: false,
             times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
@@ -61,17 +57,16 @@ impl<E: Default> Hub<E> {
         }
         it.phase = Phase::Connecting;
         it.times.stale = None;
-        it.user = Arc::clone(&connect.user);
-        it.info = connect.info.clone();
+        let identity = Arc::make_mut(&mut it.identity);
+        identity.user = Arc::clone(&connect.user);
+        identity.conn_info = connect.info.clone();
         it.rates = connect.rates.clone();
         it.client_side_refresh = connect.client_side_refresh;
         it.times.expiry =
             ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + self.settings.limits.expired_grace);
         let told = ttl_s.filter(|_| connect.client_side_refresh);
         it.pending.push(Waiting { id, channel: None, work: Work::Connecting });
-        if !connect.user.is_empty() {
-            self.users.entry(Arc::clone(&connect.user)).or_default().push(session);
-        }
+        self.users.add(&connect.user, session);
         self.begin_pings(now, session);
         self.begin_own_subscriptions(now, session, connect, told);
         self.settle(now, session);
@@ -95,7 +90,7 @@ impl<E: Default> Hub<E> {
         let Some(connect) = it.connect.take_if(|it| it.unanswered == 0) else { return false };
         let Some(Waiting { id, .. }) = it.pending.pop_front() else { return false };
         it.phase = Phase::Connected;
-        let client = it.client;
+        let client = it.identity.client;
         let mut subscriptions = Vec::with_capacity(connect.channels.len());
         let mut live = Vec::with_capacity(connect.channels.len());
         for channel in connect.channels {

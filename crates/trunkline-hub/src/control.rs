@@ -124,7 +124,7 @@ impl<E: Default> Hub<E> {
 
     /// The users of this hub, the anonymous one left out.
     pub fn users(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.users.keys()
+        self.users.names()
     }
 
     /// One session as operators see it; `None` once it has ended.
@@ -132,8 +132,8 @@ impl<E: Default> Hub<E> {
         let it = self.sessions.get(session).filter(|it| !it.has_ended())?;
         let name = |id| self.channels.get(id).map(|it| it.name.clone());
         Some(SessionView {
-            client: it.client,
-            user: Arc::clone(&it.user),
+            client: it.identity.client,
+            user: Arc::clone(&it.identity.user),
             channels: it.subscriptions.iter().filter_map(|it| name(it.channel)).collect(),
             opened_unix_ms: it.opened_unix_ms,
             outbox_bytes: it.outbox.bytes(),
@@ -143,12 +143,12 @@ impl<E: Default> Hub<E> {
 
     /// The user of a session; empty if it has not said who it is.
     pub fn user(&self, session: SessionId) -> Option<&Arc<str>> {
-        self.sessions.get(session).map(|it| &it.user)
+        self.sessions.get(session).map(|it| &it.identity.user)
     }
 
     /// Which connection a session is.
     pub fn client(&self, session: SessionId) -> Option<ClientId> {
-        self.sessions.get(session).map(|it| it.client)
+        self.sessions.get(session).map(|it| it.identity.client)
     }
 
     /// The client has renewed its token.
@@ -163,11 +163,11 @@ impl<E: Default> Hub<E> {
         let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
         it.times.expiry = ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + grace);
         if let Some(info) = refreshed.info {
-            it.info = info;
-            it.shared_info = None;
+            // Its subscriptions keep what they were made with.
+            Arc::make_mut(&mut it.identity).conn_info = info;
         }
         let ttl_s = ttl_s.filter(|_| it.client_side_refresh);
-        Ok(ReplyBody::Refresh(Refresh { client: it.client, ttl_s }))
+        Ok(ReplyBody::Refresh(Refresh { client: it.identity.client, ttl_s }))
     }
 
     /// The client has renewed the token of a subscription.
@@ -189,12 +189,12 @@ impl<E: Default> Hub<E> {
     }
 
     fn select(&self, selector: &Selector) -> Vec<SessionId> {
-        let sessions = self.users.get(&selector.user).map_or(&[][..], |it| it);
+        let sessions = self.users.sessions(&selector.user);
         let is_meant = |id: &SessionId| {
             self.sessions.get(*id).is_some_and(|it| {
                 it.is_connected()
-                    && selector.client.is_none_or(|client| client == it.client)
-                    && !selector.except.contains(&it.client)
+                    && selector.client.is_none_or(|client| client == it.identity.client)
+                    && !selector.except.contains(&it.identity.client)
             })
         };
         sessions.iter().copied().filter(is_meant).collect()

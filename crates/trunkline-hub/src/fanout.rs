@@ -11,7 +11,6 @@ use crate::hub::{Hub, SMALL_ENTRY_BYTES};
 use crate::identity::ClientInfo;
 use crate::now::Now;
 use crate::options::Overflow;
-use crate::outbox::Latest;
 use crate::position::{Epoch, StreamPosition};
 use crate::publication::Publication;
 use crate::reply::{Entry, Push, PushBody, SharedPush};
@@ -136,22 +135,9 @@ impl<E: Default> Hub<E> {
         let Some(channel) = self.channels.get(id) else { return };
         for member in channel.live.clone() {
             let Some(session) = self.sessions.get_mut(member) else { continue };
-            let index = session.latest.iter().position(|(channel, _)| *channel == id);
-            let latest = match index.and_then(|index| session.latest.get_mut(index)) {
-                Some((_, latest)) => latest,
-                None => {
-                    let latest = Latest { push: None, weight: 0, due: now.instant };
-                    session.latest.push((id, latest));
-                    let Some((_, latest)) = session.latest.last_mut() else { continue };
-                    latest
-                }
-            };
-            if latest.push.replace(Rc::clone(shared)).is_some() {
-                self.counts.dropped += 1;
-            }
-            latest.weight = weight;
-            let due = latest.due;
-            session.times.latest = Some(session.times.latest.map_or(due, |it| it.min(due)));
+            let latest = session.latest.get_or_insert_default();
+            let replaced = latest.replace(now.instant, id, Rc::clone(shared), weight);
+            self.counts.dropped += u64::from(replaced);
             self.release_latest(now, member);
             self.arm(member);
         }
@@ -161,20 +147,18 @@ impl<E: Default> Hub<E> {
     /// the outbox is empty: a client that does not read has one of each waiting.
     pub(crate) fn release_latest(&mut self, now: Now, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.times.latest = None;
-        if session.has_ended() || session.latest.is_empty() {
-            return;
-        }
+        let Some(newest) = session.latest.as_deref_mut() else { return };
+        newest.due = None;
         let limits = &*self.settings.limits;
         let may_write = session.outbox.is_empty();
         let mut released = 0;
-        for (channel, latest) in &mut session.latest {
+        for (channel, latest) in &mut newest.channels {
             if latest.push.is_none() {
                 continue;
             }
             if latest.due > now.instant {
                 let due = latest.due;
-                session.times.latest = Some(session.times.latest.map_or(due, |it| it.min(due)));
+                newest.due = Some(newest.due.map_or(due, |it| it.min(due)));
                 continue;
             }
             // Looked at again when the outbox has been written.

@@ -1,6 +1,6 @@
 //! [`Hub`]: all sessions of one thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::channel::{ChannelId, Channels};
 use crate::channel_name::ChannelName;
 use crate::counts::{Counts, Gauges};
 use crate::deadlines::{Alarm, Deadlines};
-use crate::entropy::{Entropy, Keyed};
+use crate::entropy::Entropy;
 use crate::error::{CommandError, Disconnect};
 use crate::gather::Gather;
 use crate::limits::Limits;
@@ -22,6 +22,7 @@ use crate::permit::Asker;
 use crate::reply::{Entry, Push, Reply, ReplyBody, SharedPush};
 use crate::requests::{Purpose, Requests};
 use crate::session::{Phase, Session, SessionId, Sessions};
+use crate::users::Users;
 
 /// What an entry without a payload weighs in an outbox.
 pub(crate) const SMALL_ENTRY_BYTES: usize = 64;
@@ -49,7 +50,7 @@ pub struct Settings {
 pub struct Hub<E> {
     pub(crate) settings: Settings,
     pub(crate) sessions: Sessions<E>,
-    pub(crate) users: HashMap<Arc<str>, Vec<SessionId>, Keyed>,
+    pub(crate) users: Users,
     pub(crate) channels: Channels,
     pub(crate) requests: Requests,
     pub(crate) deadlines: Deadlines,
@@ -66,7 +67,7 @@ impl<E: Default> Hub<E> {
     pub fn new(settings: Settings, mut entropy: Entropy) -> Self {
         Self {
             sessions: Sessions::default(),
-            users: HashMap::with_hasher(entropy.keys()),
+            users: Users::new(entropy.keys()),
             channels: Channels::new(entropy.keys()),
             requests: Requests::new(entropy.keys()),
             deadlines: Deadlines::default(),
@@ -132,7 +133,7 @@ impl<E: Default> Hub<E> {
     pub fn poll_entry(&mut self, session: SessionId) -> Option<Entry<E>> {
         let it = self.sessions.get_mut(session)?;
         let entry = it.outbox.pop(&mut self.spare)?;
-        if it.outbox.is_empty() && !it.latest.is_empty() {
+        if it.outbox.is_empty() && it.latest.is_some() {
             self.look_at_latest(session);
         }
         Some(entry)
@@ -141,8 +142,9 @@ impl<E: Default> Hub<E> {
     /// The outbox of a session has room for the newest publications that wait for it.
     fn look_at_latest(&mut self, session: SessionId) {
         let Some(it) = self.sessions.get_mut(session) else { return };
-        let waiting = it.latest.iter().filter(|(_, it)| it.push.is_some());
-        it.times.latest = waiting.map(|(_, it)| it.due).min();
+        let Some(newest) = &mut it.latest else { return };
+        let waiting = newest.channels.iter().filter(|(_, it)| it.push.is_some());
+        newest.due = waiting.map(|(_, it)| it.due).min();
         self.arm(session);
     }
 
@@ -234,7 +236,7 @@ impl<E: Default> Hub<E> {
         let session = self.sessions.get(session);
         let id = self.channels.id(channel);
         Asker {
-            user: session.map_or("", |it| &it.user),
+            user: session.map_or("", |it| &it.identity.user),
             subscribed: session.zip(id).is_some_and(|(it, id)| it.subscription(id).is_some()),
             insecure: self.settings.insecure,
         }
@@ -289,7 +291,7 @@ impl<E: Default> Hub<E> {
 
     pub(crate) fn arm(&mut self, session: SessionId) {
         if let Some(it) = self.sessions.get_mut(session) {
-            let due = it.times.next();
+            let due = it.next_deadline();
             self.deadlines.arm(&mut it.times.armed, due, Alarm::Session(session));
         }
     }

@@ -71,3 +71,10 @@ pub struct ClientInfo {
     /// What the subscription token says of it; empty if nothing.
     pub chan_info: Bytes,
 }
+
+impl ClientInfo {
+    /// A connection of which nothing has been said.
+    pub(crate) fn unknown(client: ClientId) -> Self {
+        Self { user: Arc::default(), client, conn_info: Bytes::new(), chan_info: Bytes::new() }
+    }
+}

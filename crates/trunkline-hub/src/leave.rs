@@ -20,12 +20,7 @@ impl<E: Default> Hub<E> {
             self.leave(session, channel);
         }
         let Some(it) = self.sessions.remove(session) else { return };
-        if let Some(sessions) = self.users.get_mut(&it.user) {
-            sessions.retain(|it| *it != session);
-            if sessions.is_empty() {
-                self.users.remove(&it.user);
-            }
-        }
+        self.users.remove(&it.identity.user, session);
     }
 
     /// A session is to be closed: what waits for it is written first, unless it does not read. The
@@ -38,10 +33,10 @@ impl<E: Default> Hub<E> {
         if !disconnect.flushes() {
             it.outbox.clear();
         }
-        it.phase = Phase::Ended(disconnect);
+        it.phase = Phase::Ended(Box::new(disconnect));
         it.pending.clear();
         it.connect = None;
-        it.latest = Vec::new();
+        it.latest = None;
         it.times = crate::session::Times::default();
         let channels: Vec<_> = it.subscriptions.iter().map(|it| it.channel).collect();
         for channel in channels {
@@ -86,7 +81,9 @@ impl<E: Default> Hub<E> {
         );
         let Subscription { flags, info, .. } = it.subscriptions.swap_remove(index);
         it.pending.give_up_join(id);
-        it.latest.retain(|(channel, _)| *channel != id);
+        if let Some(newest) = &mut it.latest {
+            newest.channels.retain(|(channel, _)| *channel != id);
+        }
         it.renew_subscription_expiry();
         self.subscriptions -= 1;
         let Some(channel) = self.channels.get_mut(id) else { return };

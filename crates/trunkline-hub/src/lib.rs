@@ -42,6 +42,7 @@ mod requests;
 mod session;
 mod timeouts;
 mod user_rates;
+mod users;
 
 mod channel;
 

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Instant;
 
+use crate::channel::ChannelId;
 use crate::channel_name::ChannelName;
 use crate::limits::Limits;
 use crate::reply::{Entry, PushBody, SharedPush};
@@ -143,13 +145,45 @@ impl<E> Queued<E> {
     }
 }
 
-/// The newest publication of a channel that sends no more than the newest, until it may go out.
+/// The newest publications of channels that send no more than the newest, until they may go out.
+#[derive(Debug, Default)]
+pub(crate) struct Newest<E> {
+    pub(crate) channels: Vec<(ChannelId, Latest<E>)>,
+    /// One of them may go out.
+    pub(crate) due: Option<Instant>,
+}
+
+/// The newest publication of one of these channels.
 #[derive(Debug)]
 pub(crate) struct Latest<E> {
     pub(crate) push: Option<Rc<SharedPush<E>>>,
     pub(crate) weight: usize,
     /// Not before this.
-    pub(crate) due: std::time::Instant,
+    pub(crate) due: Instant,
+}
+
+impl<E> Newest<E> {
+    /// Puts `push` in the place of the one that waits. Whether there was one.
+    pub(crate) fn replace(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        push: Rc<SharedPush<E>>,
+        weight: usize,
+    ) -> bool {
+        let (replaced, due) = match self.channels.iter_mut().find(|(it, _)| *it == channel) {
+            Some((_, latest)) => {
+                latest.weight = weight;
+                (latest.push.replace(push).is_some(), latest.due)
+            }
+            None => {
+                self.channels.push((channel, Latest { push: Some(push), weight, due: now }));
+                (false, now)
+            }
+        };
+        self.due = Some(self.due.map_or(due, |it| it.min(due)));
+        replaced
+    }
 }
 
 /// Empty queues with room, lent to those outboxes that hold something: a session that is idle has

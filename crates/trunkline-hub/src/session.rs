@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::broker::{Outcome, RequestId};
 use crate::channel::ChannelId;
 use crate::error::Disconnect;
-use crate::identity::{ClientId, ClientInfo};
-use crate::outbox::{Latest, Outbox};
+use crate::identity::ClientInfo;
+use crate::outbox::{Newest, Outbox};
 use crate::pending::Pending;
 use crate::position::{Epoch, StreamPosition};
 use crate::publication::Publication;
@@ -40,23 +40,21 @@ pub(crate) enum Phase {
     Connecting,
     Connected,
     /// It is to be closed as soon as its outbox is empty.
-    Ended(Disconnect),
+    Ended(Box<Disconnect>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Session<E> {
     pub(crate) phase: Phase,
-    pub(crate) client: ClientId,
-    pub(crate) user: Arc<str>,
-    pub(crate) info: Bytes,
+    /// Who it is. Others are told the same, unless a subscription adds something to it.
+    pub(crate) identity: Arc<ClientInfo>,
     pub(crate) client_side_refresh: bool,
-    /// What others are told, where a subscription adds nothing to it.
-    pub(crate) shared_info: Option<Arc<ClientInfo>>,
     pub(crate) connect: Option<Box<ConnectInProgress>>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) pending: Pending,
     pub(crate) outbox: Outbox<E>,
-    pub(crate) latest: Vec<(ChannelId, Latest<E>)>,
+    /// Of channels that send no more than the newest publication. Few sessions are on one.
+    pub(crate) latest: Option<Box<Newest<E>>>,
     /// It is in the list of those that have something to write.
     pub(crate) is_marked: bool,
     /// It was told a publication a moment ago; the next one waits: see [`Gather`](crate::gather::Gather).
@@ -94,26 +92,16 @@ pub(crate) struct Times {
     pub(crate) subscription_expiry: Option<Instant>,
     /// Presence is renewed.
     pub(crate) presence: Option<Instant>,
-    /// A publication that was held back may go out.
-    pub(crate) latest: Option<Instant>,
     /// The earliest deadline that has been armed.
     pub(crate) armed: Option<Instant>,
 }
 
 impl Times {
     pub(crate) fn next(&self) -> Option<Instant> {
-        [
-            self.stale,
-            self.ping,
-            self.pong,
-            self.expiry,
-            self.subscription_expiry,
-            self.presence,
-            self.latest,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.stale, self.ping, self.pong, self.expiry, self.subscription_expiry, self.presence]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -188,6 +176,12 @@ impl<E> Session<E> {
         self.rates.as_deref().is_none_or(take)
     }
 
+    /// When something is due next.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let latest = self.latest.as_ref().and_then(|it| it.due);
+        [self.times.next(), latest].into_iter().flatten().min()
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.phase == Phase::Connected
     }
@@ -207,22 +201,12 @@ impl<E> Session<E> {
     }
 
     /// What others are told of it on a channel where its subscription says `chan_info`.
-    pub(crate) fn info_with(&mut self, chan_info: &Bytes) -> Arc<ClientInfo> {
-        let make = |session: &Self| {
-            Arc::new(ClientInfo {
-                user: Arc::clone(&session.user),
-                client: session.client,
-                conn_info: session.info.clone(),
-                chan_info: chan_info.clone(),
-            })
-        };
-        if !chan_info.is_empty() {
-            return make(self);
+    pub(crate) fn info_with(&self, chan_info: &Bytes) -> Arc<ClientInfo> {
+        if chan_info.is_empty() {
+            return Arc::clone(&self.identity);
         }
-        if self.shared_info.is_none() {
-            self.shared_info = Some(make(self));
-        }
-        self.shared_info.clone().unwrap_or_else(|| make(self))
+        let chan_info = chan_info.clone();
+        Arc::new(ClientInfo { chan_info, ..ClientInfo::clone(&self.identity) })
     }
 
     /// Looks again which subscription expires first.

@@ -55,7 +55,10 @@ impl<E: Default> Hub<E> {
             return self.end(session, Disconnect::EXPIRED);
         }
         let (ping, presence) = (has_come(it.times.ping), has_come(it.times.presence));
-        let (expired, latest) = (has_come(it.times.subscription_expiry), has_come(it.times.latest));
+        let (expired, latest) = (
+            has_come(it.times.subscription_expiry),
+            has_come(it.latest.as_ref().and_then(|it| it.due)),
+        );
         if ping {
             self.ping(now, session);
         }
