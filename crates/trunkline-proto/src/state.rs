@@ -14,27 +14,28 @@ use std::time::Instant;
 
 use crate::event::CloseInfo;
 
+/// All but the first are on the heap: a connection is open nearly all its life.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Messages go both ways.
     Open,
     /// Our close frame is queued; the peer may still send messages until its own comes.
-    CloseSent(CloseSent),
+    CloseSent(Box<CloseSent>),
     /// Both close frames have been seen to. The transport ends next.
-    Closed(Closed),
+    Closed(Box<Closed>),
     /// Our close frame says what the peer did wrong. Nothing more is read (§7.1.7).
-    Failed(Failed),
+    Failed(Box<Failed>),
 }
 
 #[derive(Debug)]
 pub(crate) struct CloseSent {
-    pub(crate) info: Box<CloseInfo>,
+    pub(crate) info: CloseInfo,
     pub(crate) deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Closed {
-    pub(crate) info: Box<CloseInfo>,
+    pub(crate) info: CloseInfo,
     /// When to stop waiting for the end of the transport.
     pub(crate) deadline: Option<Instant>,
 }

@@ -333,7 +333,7 @@ impl Connection {
         self.frame = None;
         self.assembler = None;
         self.stalled_since = None;
-        self.state = State::Failed(Failed { deadline: None });
+        self.state = State::Failed(Box::new(Failed { deadline: None }));
     }
 
     fn give_up(&mut self, timeout: Timeout, code: CloseCode, now: Instant) -> Timeout {

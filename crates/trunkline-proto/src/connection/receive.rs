@@ -345,10 +345,10 @@ impl Connection {
             State::CloseSent(sent) => sent.info,
             _ => {
                 self.push_close_frame(code, "");
-                Box::new(CloseInfo { initiator: Initiator::Peer, code, reason: reason.into() })
+                CloseInfo { initiator: Initiator::Peer, code, reason: reason.into() }
             }
         };
-        self.state = State::Closed(Closed { info, deadline });
+        self.state = State::Closed(Box::new(Closed { info, deadline }));
         Ok(())
     }
 

@@ -188,12 +188,10 @@ impl Connection {
         }
         let reason = truncate(reason, CLOSE_REASON_MAX);
         self.push_close_frame(Some(code), reason);
-        let info = Box::new(CloseInfo {
-            initiator: Initiator::Local,
-            code: Some(code),
-            reason: reason.into(),
-        });
-        self.state = State::CloseSent(CloseSent { info, deadline: self.close_deadline(now) });
+        let info =
+            CloseInfo { initiator: Initiator::Local, code: Some(code), reason: reason.into() };
+        let deadline = self.close_deadline(now);
+        self.state = State::CloseSent(Box::new(CloseSent { info, deadline }));
     }
 
     /// Closes because something is wrong: what the peer still sends is not read.
@@ -204,7 +202,8 @@ impl Connection {
             self.push_close_frame(Some(code), truncate(reason, CLOSE_REASON_MAX));
         }
         if !self.is_closed() {
-            self.state = State::Failed(Failed { deadline: self.close_deadline(now) });
+            let deadline = self.close_deadline(now);
+            self.state = State::Failed(Box::new(Failed { deadline }));
         }
     }
 

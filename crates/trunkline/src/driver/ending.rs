@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use trunkline_proto::Role;
 
 use super::decode::Discard;
-use super::{Driver, Phase, Progress};
+use super::{Driver, Ending, Phase, Progress};
 use crate::error::Error;
 use crate::scratch;
 
@@ -25,7 +25,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let transport_ended = ready!(self.poll_transport_end(cx));
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Ended => return Poll::Ready(Ok(Progress::Closed)),
-                Phase::Ending { outcome, shut_down, .. } if transport_ended => {
+                Phase::Ending(ending) if transport_ended => {
+                    let Ending { outcome, shut_down, .. } = *ending;
                     self.life.ended(self.conn.close_info(), outcome.as_ref().copied());
                     if outcome.is_ok() && !shut_down {
                         // A client's turn. Its user may keep the connection, and a server that waits
@@ -40,9 +41,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn poll_transport_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Phase::Ending { outcome, shut_down, .. } = &self.phase else {
-            return Poll::Ready(true);
-        };
+        let Phase::Ending(ending) = &self.phase else { return Poll::Ready(true) };
+        let Ending { outcome, shut_down, .. } = &**ending;
         // Without a peer there is nobody left to say anything to.
         if matches!(outcome, Err(Error::Disconnected | Error::Io(_))) {
             return Poll::Ready(true);
@@ -67,8 +67,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Err(_)) => return Poll::Ready(true),
                 Poll::Ready(Ok(())) => {}
             }
-            if let Phase::Ending { shut_down, .. } = &mut self.phase {
-                *shut_down = true;
+            if let Phase::Ending(ending) = &mut self.phase {
+                ending.shut_down = true;
             }
         }
         // Nothing unread may be left when the socket closes, or the peer's kernel forgets our close
@@ -86,15 +86,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         scratch::with_read(|scratch| {
             loop {
-                if matches!(self.phase, Phase::Ending { drained: DRAIN_BYTES.., .. }) {
+                if matches!(&self.phase, Phase::Ending(it) if it.drained >= DRAIN_BYTES) {
                     return Poll::Ready(());
                 }
                 scratch.clear();
                 match pin!(self.stream.read_buf(scratch)).poll(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(bytes @ 1..)) => {
-                        if let Phase::Ending { drained, .. } = &mut self.phase {
-                            *drained += bytes;
+                        if let Phase::Ending(ending) = &mut self.phase {
+                            ending.drained += bytes;
                         }
                     }
                     Poll::Ready(_) => return Poll::Ready(()),

@@ -59,9 +59,18 @@ enum Phase {
     /// Messages go both ways.
     Running,
     /// It is over; what waits is written and the transport is ended. Then `outcome` is told.
-    Ending { outcome: Result<(), Error>, shut_down: bool, drained: usize },
+    Ending(Box<Ending>),
     /// Told.
     Ended,
+}
+
+/// What is still to be done. On the heap: a connection runs nearly all its life.
+struct Ending {
+    outcome: Result<(), Error>,
+    /// We have ended our side of the transport.
+    shut_down: bool,
+    /// Bytes that were read and thrown away.
+    drained: usize,
 }
 
 /// How a wait for events ended.
@@ -286,7 +295,7 @@ impl<S> Driver<S> {
     fn end(&mut self, outcome: Result<(), Error>) {
         if self.is_running() {
             self.inbox = BytesMut::new();
-            self.phase = Phase::Ending { outcome, shut_down: false, drained: 0 };
+            self.phase = Phase::Ending(Box::new(Ending { outcome, shut_down: false, drained: 0 }));
         }
     }
 
@@ -520,10 +529,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let acted = self.poll_deadline(cx) || self.poll_order(cx);
             match &self.phase {
-                Phase::Ending { outcome: Err(error), .. } => return Poll::Ready(Err(again(error))),
+                Phase::Ending(ending) => {
+                    if let Err(error) = &ending.outcome {
+                        return Poll::Ready(Err(again(error)));
+                    }
+                }
                 Phase::Ended => return Poll::Ready(Err(Error::Disconnected)),
-                _ if acted => {}
-                _ => return Poll::Pending,
+                Phase::Running => {}
+            }
+            if !acted {
+                return Poll::Pending;
             }
         }
     }

@@ -48,8 +48,8 @@ impl<S> Driver<S> {
             Order::Close(code, reason) => self.begin_close(code, &reason),
             Order::Cut => {
                 self.end(Err(Error::Disconnected));
-                if let Phase::Ending { outcome, .. } = &mut self.phase {
-                    *outcome = Err(Error::Disconnected);
+                if let Phase::Ending(ending) = &mut self.phase {
+                    ending.outcome = Err(Error::Disconnected);
                 }
             }
         }
