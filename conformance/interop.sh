@@ -33,7 +33,7 @@ done
 node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 18 ? 0 : 1)' \
     || die "Node $(node --version) is too old: 20.18 or later is needed"
 
-"$HERE/install.sh"
+conformance/install.sh "$HERE" "$INTEROP_HOME"
 cargo build --locked --release -p trunkline-cli -p trunkline-conformance
 CARGO_TARGET_DIR=$TARGET/interop-tungstenite \
     cargo build --locked --manifest-path "$HERE/tungstenite/Cargo.toml"

@@ -10,7 +10,7 @@ HERE=$PWD/conformance/sdks
 export SDKS_HOME=${SDKS_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/trunkline/sdks}
 export SERVER_CONFIG=$HERE/server.toml PYTHONDONTWRITEBYTECODE=1
 
-"$HERE/install.sh"
+conformance/install.sh "$HERE" "$SDKS_HOME"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 if [ -z "${TRUNKLINE:-}" ]; then
     cargo build --locked -p trunkline-cli

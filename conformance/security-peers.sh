@@ -22,7 +22,7 @@ case ${1:-} in
     *)           sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
-conformance/interop/install.sh
+conformance/install.sh conformance/interop "$INTEROP_HOME"
 cargo build --locked -p trunkline-cli
 CARGO_TARGET_DIR=$TARGET/interop-tungstenite \
     cargo build --locked --manifest-path conformance/interop/tungstenite/Cargo.toml --bin echo-tungstenite
