@@ -7,8 +7,9 @@ need python3 python3
 need node nodejs
 need npm npm
 need openssl openssl
-need chromium chromium
 need nginx nginx-light
 need haproxy haproxy
+CHROMIUM=$(ci/chromium.sh)
+export CHROMIUM
 
 exec conformance/interop.sh --no-report

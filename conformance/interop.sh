@@ -2,9 +2,9 @@
 # conformance/interop.sh [--no-report]
 #
 # Runs our library against the WebSocket libraries that others use, each as server and as client, against
-# Debian's Chromium, and through nginx and HAProxy as docs/deploy configures them. Needs Rust, Node 20,
-# Python 3.11, and Debian's chromium, nginx, haproxy and openssl; the peers in Go are skipped where there
-# is no Go. Writes what came of it to conformance/reports/interop.md; about four minutes on two cores.
+# Chromium, and through nginx and HAProxy as docs/deploy configures them. Needs Rust, Node 20,
+# Python 3.11, a Chromium, which CHROMIUM may name, and Debian's nginx, haproxy and openssl; the peers in Go are
+# skipped where there is no Go. Writes what came of it to conformance/reports/interop.md; about four minutes on two cores.
 #
 # --no-report leaves that file alone: this is what CI runs.
 set -euo pipefail
@@ -27,7 +27,9 @@ case ${1:-} in
     *)           sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
-for command in cargo node npm python3 chromium nginx haproxy openssl; do
+CHROMIUM=$(command -v "${CHROMIUM:-chromium}") || die 'no chromium: CHROMIUM may name one'
+export CHROMIUM
+for command in cargo node npm python3 nginx haproxy openssl; do
     command -v "$command" > /dev/null || die "no $command: see the first lines of this script"
 done
 node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 18 ? 0 : 1)' \
