@@ -3,12 +3,17 @@
 /// The known key that is nearest to `key`, if one is near.
 pub(super) fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let key_name = last(key);
-    let rated = known.map(|it| {
-        // The right name in the wrong place is as near as one wrong letter.
-        let rate = if last(it) == key_name { 1 } else { distance(key, it) };
-        (rate, distance(key, it), it)
-    });
+    let key_chars = key.chars().count();
     let allowed = (key_name.len() / 3).max(2);
+    // As many characters as one is longer than the other have to change: most keys are not worth a comparison.
+    let worth =
+        |it: &&str| last(it) == key_name || it.chars().count().abs_diff(key_chars) <= allowed;
+    let rated = known.filter(worth).map(|it| {
+        let distance = distance(key, it);
+        // The right name in the wrong place is as near as one wrong letter.
+        let rate = if last(it) == key_name { 1 } else { distance };
+        (rate, distance, it)
+    });
     rated.min().filter(|(rate, ..)| *rate <= allowed).map(|(.., it)| it)
 }
 

@@ -36,6 +36,16 @@ presense = true
     );
 }
 
+/// Compared with every setting, letter by letter, it would keep an operator waiting for minutes.
+#[test]
+fn a_key_as_long_as_a_file_is_refused_at_once() {
+    let key = "k".repeat(1 << 20);
+    assert_eq!(
+        problems(&format!("{key} = 1")),
+        [format!("{key}: there is no such setting (t.toml, line 1)")]
+    );
+}
+
 /// SEC-HB-21: what a mistyped number may cost has a cap.
 #[test]
 fn history_has_hard_caps() {
