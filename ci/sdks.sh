@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Centrifugo's SDKs for JavaScript, Python and Rust against `trunkline serve`.
+# Centrifugo's SDKs for JavaScript, Python, Rust and Go against `trunkline serve`.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need python3 python3
