@@ -151,16 +151,16 @@ pub(crate) fn gave_up(ended: &Ended) {
     let attempts = ended.attempts();
     if ended.why() == Why::Closed {
         tell!(debug, attempts, "reconnecting: closed");
-        return;
+    } else {
+        tell!(
+            warn,
+            attempts,
+            why = tracing::field::debug(ended.why()),
+            failure = ended.failure().map(tracing::field::display),
+            error = ended.failure().and_then(known_error),
+            "reconnecting: given up"
+        );
     }
-    tell!(
-        warn,
-        attempts,
-        why = tracing::field::debug(ended.why()),
-        failure = ended.failure().map(tracing::field::display),
-        error = ended.failure().and_then(known_error),
-        "reconnecting: given up"
-    );
 }
 
 /// The error behind a failure, if it is one of ours: what others show is not known.

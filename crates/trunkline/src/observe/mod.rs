@@ -115,7 +115,15 @@ macro_rules! time {
 mod client;
 mod events;
 #[cfg(feature = "server")]
+#[cfg_attr(
+    not(any(feature = "tracing", feature = "metrics")),
+    expect(clippy::needless_pass_by_ref_mut, reason = "nothing is recorded without the features")
+)]
 mod handshake;
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(clippy::needless_pass_by_ref_mut, reason = "less is recorded without the features")
+)]
 mod life;
 #[cfg(any(feature = "tracing", feature = "metrics"))]
 mod record;
