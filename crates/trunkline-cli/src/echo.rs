@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Echo) -> Result<Exit, Failure> {
     let runtime =
         runtime(args.threads).map_err(|error| Failure::failed("cannot start threads", error))?;
     runtime.block_on(async {
-        let listener = trunkline_server::bind(args.listen).map_err(|error| {
+        let listener = trunkline::listen(args.listen).map_err(|error| {
             let text =
                 format!("cannot listen on {}: {error} (another --listen, or port 0?)", args.listen);
             Failure::new(Exit::Failed, text)

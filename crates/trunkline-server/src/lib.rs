@@ -44,7 +44,6 @@ mod users;
 mod watch;
 
 pub use error::StartError;
-pub use listener::bind;
 pub use node::Node;
 pub use server::Server;
 pub use watch::Part;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use trunkline::handshake::Refusal;
 
 use crate::admission::{Admission, NoSeat, Seat};
@@ -18,28 +18,6 @@ use crate::sparing::Sparing;
 /// How long nothing is accepted after the system would not let us, mostly because there is no file
 /// descriptor left.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Connections that may wait to be accepted. After a restart all clients come at once, and who finds no
-/// place waits a second before it tries again. As many as Linux allows unless it is told otherwise; tokio
-/// asks for 128 of them.
-const BACKLOG: u32 = 4096;
-
-/// Listens on an address, with room for those who come all at once.
-///
-/// # Errors
-/// What the system says, such as that the address is taken.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A server that is restarted does not have to wait until the connections of the one before are
-    // forgotten. On Windows this would let two processes have the same address.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
 
 /// Accepts for as long as it is polled.
 pub(crate) async fn listen(

@@ -22,7 +22,7 @@ use crate::config::{self, Config, Reload};
 use crate::demo;
 use crate::door::Door;
 use crate::error::StartError;
-use crate::listener::{bind, listen};
+use crate::listener::listen;
 use crate::node::Node;
 use crate::random::random;
 use crate::reception::Reception;
@@ -57,8 +57,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listen_on = config.http_server.listen();
         judge_address(listen_on, &config)?;
-        let listener =
-            bind(listen_on).map_err(|error| StartError::Listen { address: listen_on, error })?;
+        let listener = trunkline::listen(listen_on)
+            .map_err(|error| StartError::Listen { address: listen_on, error })?;
         Self::start_on(listener, config).await
     }
 

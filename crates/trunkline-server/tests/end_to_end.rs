@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use support::{Client, Running};
 
 #[tokio::test]
@@ -68,21 +66,6 @@ async fn plain_http_is_served_on_the_same_port() {
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-}
-
-/// The system answers connections that nobody has accepted yet, and makes those that find no room wait
-/// for a second.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_crowd_that_comes_at_once_is_let_in_at_once() {
-    let listener = trunkline_server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut crowd = Vec::new();
-    for n in 0..300 {
-        let connecting = tokio::net::TcpStream::connect(address);
-        let connected = tokio::time::timeout(Duration::from_millis(900), connecting).await;
-        crowd.push(connected.unwrap_or_else(|_| panic!("connection {n} has to wait")).unwrap());
-    }
 }
 
 /// One bound for all tokens, whatever frame they come in; the log can say which it was.

@@ -125,7 +125,7 @@ pub use reconnect::Reconnecting;
 #[cfg(feature = "server")]
 pub use server::{
     AcceptError, Accepted, Acceptor, Drain, DrainHandle, Drained, Listener, Outcome, Server,
-    ServerCounts, ServerHandle, Upgrade, accept,
+    ServerCounts, ServerHandle, Upgrade, accept, listen,
 };
 pub use split::{Reader, Writer};
 pub use streaming::{MessageReader, MessageWriter};

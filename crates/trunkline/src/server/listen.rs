@@ -249,7 +249,26 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on an address as [`Server::bind`] does, for those who accept by themselves.
+///
+/// Up to 4096 connections may wait to be accepted, where the system allows so many: who comes when there is no
+/// place left waits for a second. On Unix the address can be had again at once after a restart.
+///
+/// # Errors
+/// What the system says, such as that the address is taken.
+///
+/// # Panics
+/// Outside of tokio's runtime.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = trunkline::listen("127.0.0.1:0".parse().expect("an address"))?;
+/// assert_ne!(listener.local_addr()?.port(), 0);
+/// # Ok(()) }
+/// ```
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -29,5 +29,5 @@ pub use drain_handle::DrainHandle;
 pub(crate) use drain_handle::Member;
 pub use error::AcceptError;
 pub use handler::{Accepted, Outcome};
-pub use listen::{Listener, Server};
+pub use listen::{Listener, Server, listen};
 pub use upgrade::Upgrade;
