@@ -1,56 +1,17 @@
-"""Inputs that RFC 6455, 9110 and 9112 say a server must or should refuse, and some that it must take.
+"""Frames that RFC 6455 and 7692 say must be refused, by servers and by clients, and some that they must take.
 
-Limits, origins and the like are a server's own business, and not compared; nor is what the RFCs ask of the sender alone,
-such as the shortest form of a length.
-Each class is a list of (bytes, answers): statuses or close codes that name the fault, or "taken".
+Limits and the like are a peer's own business, and not compared; nor is what the RFCs ask of the sender alone, such as
+the shortest form of a length. Each class is a list of (bytes, answers): close codes that name the fault, or "taken".
+See heads_of_clients.py and heads_of_servers.py for handshakes.
 """
+import zlib
 
-KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-VERSION = "Sec-WebSocket-Version: 13\r\n"
-GOOD = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{KEY}{VERSION}\r\n"
-
-BAD_REQUEST = {400}
-NO_VERSION = {400, 426}
-NO_UPGRADE = {400, 404, 405, 426}
+# More than what any of the peers takes as one message.
+BOMB_BYTES = 200 << 20
 
 
-def instead(what, other):
-    assert what in GOOD, what
-    return GOOD.replace(what, other, 1)
-
-
-def also(fields):
-    return GOOD[:-2] + fields + "\r\n"
-
-
-def heads():
-    host = "Host: 127.0.0.1\r\n"
-    yield instead(host, ""), BAD_REQUEST
-    yield also(host), BAD_REQUEST
-    for bad in ("a b", "a b[::", "%zz", "a/b", "a@b", "[::1", "a:x"):
-        yield instead(host, f"Host: {bad}\r\n"), BAD_REQUEST
-    yield instead(KEY, ""), BAD_REQUEST
-    yield also(KEY), BAD_REQUEST
-    for bad in ("", "AAAA", "AAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA=", "!AAAAAAAAAAAAAAAAAAAAA=="):
-        yield instead(KEY, f"Sec-WebSocket-Key: {bad}\r\n"), BAD_REQUEST
-    yield instead(VERSION, ""), NO_VERSION
-    for bad in ("0", "7", "8", "12", "14", "x"):
-        yield instead("Version: 13", f"Version: {bad}"), NO_VERSION
-    yield instead("Upgrade: websocket\r\n", ""), NO_UPGRADE
-    yield instead("Upgrade: websocket", "Upgrade: websocketx"), NO_UPGRADE
-    yield instead("Connection: Upgrade", "Connection: close"), NO_UPGRADE
-    for bad in ("POST", "PUT", "HEAD"):
-        yield instead("GET", bad), {400, 405, 426, 501}
-    yield instead("HTTP/1.1", "HTTP/1.0"), {400, 426, 505}
-    for bad in ("X : a", "X\t: a", ": a", "X(: a", "X"):
-        yield also(f"{bad}\r\n"), BAD_REQUEST
-    yield instead("GET / HTTP/1.1", "GET /a b HTTP/1.1"), BAD_REQUEST
-    yield instead("GET / HTTP/1.1", "GET / HTTPS/1.1"), BAD_REQUEST | {505}
-    yield instead("GET / HTTP/1.1", "GET /"), BAD_REQUEST | {505}
-
-
-def frame(first, payload=b"", masked=True):
-    """A frame with the mask 1 2 3 4."""
+def encode(first, payload, masked):
+    """A frame, with the mask 1 2 3 4 if there is one."""
     size, bit = len(payload), 0x80 if masked else 0
     if size < 126:
         length = bytes([bit | size])
@@ -64,9 +25,9 @@ def frame(first, payload=b"", masked=True):
     return bytes([first]) + length + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
 
-def frames():
+def frames(frame):
     for first in (0x81, 0x82, 0x01, 0x89, 0x8A, 0x88):
-        yield frame(first, b"", masked=False), {1002}
+        yield frame(first, b"", wrong=True), {1002}
     for bits in range(1, 8):
         for opcode in (1, 2, 9):
             yield frame(0x80 | bits << 4 | opcode, b"hi"), {1002}
@@ -74,25 +35,27 @@ def frames():
         yield frame(0x80 | opcode, b"hi"), {1002}
     for top in (0x80, 0xFF):
         # Too big and malformed: both name the fault.
-        yield bytes([0x82, 0xFF, top]) + bytes(7) + b"\1\2\3\4", {1002, 1009}
-    yield GOOD.encode(), {1002}
+        header = bytearray(frame(0x82, b"x" * 65536)[:-65536])
+        header[2] = top
+        yield bytes(header), {1002, 1009}
+    yield b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", {1002}
     yield bytes(64), {1002}
 
 
-def fragments():
+def fragments(frame):
     for first in (0x80, 0x00):
         yield frame(first, b"a"), {1002}
     for first in (0x01, 0x02, 0x81, 0x82):
         yield frame(0x01, b"a") + frame(first, b"b"), {1002}
 
 
-def controls():
+def controls(frame):
     for opcode in (8, 9, 10):
         yield frame(0x80 | opcode, b"\3\xe8" + b"x" * 124), {1002}
         yield frame(opcode, b"\3\xe8"), {1002}
 
 
-def texts():
+def texts(frame):
     for bad in ("ff", "fe", "80", "c080", "c1bf", "e08080", "eda080", "edbfbf", "f0808080", "f4908080", "f5808080",
                 "c2", "e282", "f09f98", "61ff62"):
         yield frame(0x81, bytes.fromhex(bad)), {1007}
@@ -101,7 +64,7 @@ def texts():
     yield frame(0x01, b"\xe2\x82") + frame(0x80, b"x"), {1007}
 
 
-def closes():
+def closes(frame):
     yield frame(0x88, b"\3"), {1002}
     for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535):
         yield frame(0x88, code.to_bytes(2, "big")), {1002}
@@ -109,7 +72,7 @@ def closes():
         yield frame(0x88, b"\3\xe8" + bytes.fromhex(bad)), {1007}
 
 
-def good():
+def good(frame):
     """What must not be refused: whoever refuses everything is not safe but off."""
     for size in (0, 1, 125, 126, 65535, 65536):
         yield frame(0x82, b"x" * size), "taken"
@@ -125,12 +88,61 @@ def good():
         yield frame(0x88, code.to_bytes(2, "big") + "\u00e4".encode()), {code}
 
 
-CLASSES = [
-    ("handshake", [(head.encode("latin-1"), answers) for head, answers in heads()]),
-    ("frames", list(frames())),
-    ("fragments", list(fragments())),
-    ("control frames", list(controls())),
-    ("UTF-8", list(texts())),
-    ("close", list(closes())),
-    ("good input", list(good())),
-]
+def deflated(data, dictionary=b""):
+    """A message's payload (RFC 7692 §7.2.1). What it says of a dictionary lies before its own beginning."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    return (squeeze.compress(data) + squeeze.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\0\0\xff\xff")
+
+
+def compressed(frame):
+    hello = deflated(b"hello")
+    for opcode in (8, 9, 10):
+        yield frame(0xC0 | opcode, b"\3\xe8"), {1002}
+    yield frame(0x41, hello[:3]) + frame(0xC0, hello[3:]), {1002}
+    yield frame(0x01, b"hel") + frame(0xC0, b"lo"), {1002}
+    yield frame(0xC0, hello), {1002}
+    for bits in (1, 2, 3, 5, 6, 7):
+        for opcode in (1, 2):
+            yield frame(0x80 | bits << 4 | opcode, hello), {1002}
+    for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
+        yield frame(0xC0 | opcode, hello), {1002}
+    # RFC 7692 names no code for data that is not DEFLATE's.
+    broken = {1002, 1007}
+    for data in (b"\7", b"\xff" * 9, b"\0\1\0\0\0x", deflated(b"abcdefgh" * 4, b"abcdefgh" * 4)):
+        yield frame(0xC2, data), broken
+        yield frame(0x42, data[:1]) + frame(0x80, data[1:]), broken
+    for bad in ("ff", "c080", "eda080", "f4908080", "c2", "e282"):
+        yield frame(0xC1, deflated(bytes.fromhex(bad))), {1007}
+        yield frame(0x81, bytes.fromhex(bad)), {1007}
+
+
+def bombs(frame):
+    zeros = deflated(bytes(BOMB_BYTES))
+    yield frame(0xC2, zeros), {1009}
+    parts = [zeros[i:i + 4096] for i in range(0, len(zeros), 4096)]
+    yield frame(0x42, parts[0]) + b"".join(frame(0x00, it) for it in parts[1:]) + frame(0x80), {1009}
+
+
+def good_compressed(frame):
+    for data in (b"", b"hello", b"x" * 125, bytes(range(256)) * 300, b"\0" * 65536):
+        yield frame(0xC2, deflated(data)), "taken"
+    yield frame(0xC1, deflated("\u00e4\u20ac\U0001f600".encode())), "taken"
+    yield frame(0xC1, deflated(b"one")) + frame(0xC1, deflated(b"two")), "taken"
+    # The examples of RFC 7692 §7.2.3: no compression, a final block, two blocks.
+    for data in ("00 05 00 fa ff 48 65 6c 6c 6f 00", "f3 48 cd c9 c9 07 00 00", "f2 48 05 00 00 00 ff ff ca c9 c9 07 00"):
+        yield frame(0xC1, bytes.fromhex(data)), "taken"
+    hello = deflated(b"hello")
+    for cut in range(len(hello) + 1):
+        yield frame(0x41, hello[:cut]) + frame(0x89, b"p") + frame(0x80, hello[cut:]), "taken"
+    yield frame(0x81, b"not compressed"), "taken"
+
+
+def classes(masked):
+    """What a client sends is masked. Of each class: its name, whether compression is agreed on first, and the inputs."""
+    def frame(first, payload=b"", wrong=False):
+        return encode(first, payload, masked != wrong)
+    plain = [("frames", frames), ("fragments", fragments), ("control frames", controls), ("UTF-8", texts),
+             ("close", closes), ("good input", good)]
+    deflate = [("compressed frames", compressed), ("bombs", bombs), ("good compressed", good_compressed)]
+    return [(name, with_deflate, list(rows(frame)))
+            for with_deflate, group in ((False, plain), (True, deflate)) for name, rows in group]
