@@ -17,7 +17,7 @@ const SECRET = "a-secret-of-the-browser-tests-only";
 const API_KEY = "browser-tests";
 const DIST = join(import.meta.dirname, "../dist");
 const CSP =
-  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+  "default-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 
 const NAMESPACES = [
   { name: "chat", ...open(), presence: true, join_leave: true, ...history(100) },

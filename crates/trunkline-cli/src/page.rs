@@ -64,7 +64,7 @@ async fn answer(tcp: &mut TcpStream, answer: &[u8]) -> Result<(), AcceptError> {
 fn page() -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'\r\n\
          X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
         PAGE.len()
     );

@@ -20,7 +20,7 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// What the pages may do: load what comes from this server, talk to it, and nothing else. They hold no
 /// script or style of their own, so that what a chat shows cannot become one.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self'; \
      img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The addresses of the pages, below the root.
