@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
+use http::header::{CONNECTION, HOST};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -23,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
-use trunkline::handshake::{HeadLimits, Refusal, RequestHead, RequestParser};
+use trunkline::handshake::{Authority, HeadLimits, Refusal, RequestHead, RequestParser};
 use trunkline::upgrade::{Rejection, asks_for_websocket};
 use trunkline::{AcceptError, Transport, WebSocket};
 
@@ -183,6 +184,10 @@ impl Door {
         from: IpAddr,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
+            if let Err(why) = judge_host(&request) {
+                let end = [(CONNECTION, "close")];
+                return (StatusCode::BAD_REQUEST, end, why).into_response();
+            }
             return self.answer(request.map(BodyDeadline::new).map(Body::new)).await;
         }
         let refused = &self.reception.metrics().handshakes_refused;
@@ -224,6 +229,22 @@ impl Door {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()
             }
         }
+    }
+}
+
+/// A request says once which host it is for, in `Host`, and a target that names one agrees (RFC 9112 §3.2): whoever
+/// read the other one would take it for another request. For WebSockets the handshake looks.
+fn judge_host<T>(request: &Request<T>) -> Result<(), &'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err("a request has one Host\n");
+    };
+    let host = Authority::parse(host.as_bytes()).ok_or("Host is no host\n")?;
+    match request.uri().authority() {
+        Some(target) if Authority::parse(target.as_str().as_bytes()) != Some(host) => {
+            Err("the target names another host than Host\n")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -26,3 +26,4 @@ pub use jwks::{Endpoint, FetchError, InvalidEndpoint};
 pub use jws::TOKEN_BYTES_MAX;
 pub use keys::{InvalidKey, Keys};
 pub use mint::{NewToken, generate_secret, sign_hs256};
+pub(crate) use object::Object;

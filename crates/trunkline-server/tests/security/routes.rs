@@ -166,3 +166,51 @@ async fn sec_hb_20_frames_that_are_too_much_end_their_connection_alone() {
     bystander.say(&publish(r#"{"a":1e400,"a":-0,"b":"\u0000"}"#)).await;
     assert_eq!(bystander.hear().await, r#"{"id":2,"publish":{}}"#);
 }
+
+/// SEC-HS-10, for what is no WebSocket: a request that two readers could take for one of two hosts is none.
+#[tokio::test]
+async fn sec_hs_10_plain_http_says_once_which_host_it_is_for() {
+    let server = Running::start(&[("http_api.key", "k")]).await;
+    let requests = [
+        ("/dashboard/", "", 400),
+        ("/dashboard/", "Host: \r\n", 400),
+        ("/dashboard/", "Host: a\r\nHost: a\r\n", 400),
+        ("/dashboard/", "Host: a b[::\r\n", 400),
+        ("/dashboard/", "Host: a:0x50\r\n", 400),
+        ("http://b/dashboard/", "Host: a\r\n", 400),
+        ("http://a:81/dashboard/", "Host: a:80\r\n", 400),
+        ("http://A:81/dashboard/", "Host: a:81\r\n", 200),
+        ("/dashboard/", "Host: [::1]:8000\r\n", 200),
+    ];
+    for (target, hosts, expected) in requests {
+        // A second request behind one that is refused is not answered.
+        let one = format!("GET {target} HTTP/1.1\r\n{hosts}");
+        let both = format!("{one}\r\n{one}Connection: close\r\n\r\n");
+        let answers = answer(&server, &both).await;
+        assert_eq!(status(&answers), expected, "{target} {hosts}: {answers}");
+        let count = answers.matches("HTTP/1.1 ").count();
+        assert_eq!(count, if expected == 200 { 2 } else { 1 }, "{answers}");
+    }
+}
+
+/// SEC-HB-39: a body of the API means one thing, and all of it.
+#[tokio::test]
+async fn sec_hb_39_no_body_of_the_api_can_be_taken_in_two_ways() {
+    let server = Running::start(&[("http_api.key", "k")]).await;
+    let bodies = [
+        ("publish", r#"["a",1]"#),
+        ("publish", r#"{"channel":"a","channel":"b","data":1}"#),
+        ("publish", r#"{"channel":"a","data":1,"data":2}"#),
+        ("publish", r#"{"channel":"a","data":NaN}"#),
+        ("publish", r#"{"channel":"\ud800","data":1}"#),
+        ("publish", r#"{"channel":"a","data":1}{"channel":"b","data":1}"#),
+        ("batch", r#"{"commands":[{"publish":{"channel":"a","data":1},"info":{}}]}"#),
+        ("batch", r#"{"commands":[{}]}"#),
+        ("batch", r#"[[]]"#),
+    ];
+    for (method, body) in bodies {
+        let (status, answer) = api(&server, method, "k", body).await;
+        assert_eq!(status, 400, "{body}: {answer}");
+        assert!(answer.contains(r#""code":107"#), "{body}: {answer}");
+    }
+}

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::stats;
+use crate::auth::Object;
 use crate::node::Node;
 use crate::reception::Reception;
 use description::description;
@@ -87,8 +88,10 @@ impl Api {
         }
         let mut replies = Vec::with_capacity(batch.commands.len());
         for command in batch.commands {
-            let Some((method, body)) = command.into_iter().next() else {
-                return Err(ApiError::bad_request("a command of a batch names no method"));
+            // With two, one of them would be left out and nobody told.
+            let mut methods = command.into_iter();
+            let (Some((method, body)), None) = (methods.next(), methods.next()) else {
+                return Err(ApiError::bad_request("a command of a batch names one method"));
             };
             let result = self.call(&method, body.get().as_bytes()).await;
             replies.push(match result {
@@ -130,7 +133,8 @@ fn json(status: StatusCode, answer: &impl Serialize) -> Response {
 
 /// What a body asks for.
 fn asked<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))
+    let asked = serde_json::from_slice(body);
+    asked.map(|Object(it)| it).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
 fn said<T: Serialize>(result: T) -> Result<Box<RawValue>, ApiError> {
