@@ -105,12 +105,13 @@ pub struct Settings {
     /// What the peer may cost.
     pub limits: Limits,
     /// A ping is sent after the peer has been silent for this long: 20 s, under the 30 to 60 s after
-    /// which proxies and address translators forget a connection. `None`: never.
+    /// which proxies and address translators forget a connection. `None`: never. The machine is exact about
+    /// it, and `trunkline` a quarter late at most: it does not time each message of a busy peer.
     pub keepalive_interval: Option<Duration>,
     /// How long the peer may stay silent after such a ping: 20 s.
     pub keepalive_timeout: Duration,
     /// How long the peer may send no message at all, nor a part of one; pongs do not count. `None`, the
-    /// default: for ever.
+    /// default: for ever. For `trunkline` the same holds as for `keepalive_interval`.
     pub idle_timeout: Option<Duration>,
     /// How long a message may stay unfinished: 60 s. Messages received as a stream are exempt.
     pub unfinished_message_timeout: Option<Duration>,

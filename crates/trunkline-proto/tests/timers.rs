@@ -182,6 +182,31 @@ fn keepalive_a_late_call_asks_before_it_gives_up() {
     }
 }
 
+/// Whoever does not look at the clock for each message says later by when the last one has come: that counts
+/// as a message for both kinds of silence, and bytes alone for one.
+#[test]
+fn messages_that_were_not_timed_count_from_when_they_had_come() {
+    for role in ROLES {
+        let mut driven = Driven::new(connection(role, |settings| {
+            keepalive_25_10(settings);
+            settings.idle_timeout = Some(secs(30));
+        }));
+        driven.feed_at(&frame(role.peer(), 0x81, b"at 15, say"), at(0));
+        driven.conn.heard_message(at(20));
+        check_due(&mut driven, at(45));
+        driven.conn.handle_timeout(at(45)).unwrap();
+        driven.conn.heard(at(46));
+        check_due(&mut driven, at(50));
+        driven.conn.heard_message(at(49));
+        check_due(&mut driven, at(74));
+        // It answers a ping as any byte does.
+        driven.conn.ping(at(60));
+        check_due(&mut driven, at(70));
+        driven.conn.heard_message(at(61));
+        check_due(&mut driven, at(86));
+    }
+}
+
 #[test]
 fn keepalive_can_be_left_out() {
     for role in ROLES {

@@ -194,6 +194,17 @@ impl Connection {
         self.keepalive.on_bytes(now);
     }
 
+    /// Takes note that the last message came in by `now`, for whoever passes an older time with messages
+    /// than the clock would tell: looking at it costs more than a small message. Silence, and the time
+    /// without a message, count from `now` on.
+    ///
+    /// Call it before [`handle_timeout`](Self::handle_timeout) and [`ping`](Self::ping), which take what
+    /// has been heard for all that has come.
+    pub fn heard_message(&mut self, now: Instant) {
+        self.keepalive.on_bytes(now);
+        self.keepalive.on_message(now);
+    }
+
     /// Fills `slices` with the bytes to write next, in order, and gives how many it filled.
     ///
     /// Write them with one call, then say how many bytes went with [`transmitted`](Self::transmitted).

@@ -1,12 +1,12 @@
 //! Bytes into events, and events into whatever is waited for: one message, a batch, a chunk.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use trunkline_proto::message::{InPlace, Masked};
 use trunkline_proto::{Connection, Event, Input, Message, Received};
 
+use super::clock::Clock;
 use crate::error::Error;
 use crate::observe::Life;
 use crate::scratch::SHARED_FROM;
@@ -84,11 +84,11 @@ pub(super) fn decode(
     bytes: &mut BytesMut,
     from: &mut usize,
     shared_from: usize,
-    now: Instant,
+    clock: &mut Clock,
     sink: &mut impl Sink,
 ) -> Decoded {
     loop {
-        if let Some(shared) = decode_shared(conn, bytes, from, shared_from, now) {
+        if let Some(shared) = decode_shared(conn, bytes, from, shared_from, clock) {
             match shared {
                 Ok(message) => {
                     let event = Event::Message(Received::Whole(message));
@@ -103,7 +103,7 @@ pub(super) fn decode(
         }
         let mut input = Input::new(bytes.get_mut(*from..).unwrap_or_default());
         let unread = input.len();
-        let next = decode_in_place(conn, life, &mut input, now, sink);
+        let next = decode_in_place(conn, life, &mut input, clock, sink);
         *from += unread - input.len();
         match next {
             Ok(Next::Any) => {}
@@ -120,12 +120,13 @@ fn decode_shared(
     bytes: &mut BytesMut,
     from: &mut usize,
     min: usize,
-    now: Instant,
+    clock: &mut Clock,
 ) -> Option<Result<Message, Error>> {
     if bytes.len() - *from < SHARED_FROM {
         return None;
     }
     bytes.advance(std::mem::take(from));
+    let now = clock.came_at(conn);
     conn.poll_shared(bytes, min, now).map_err(Error::from).transpose()
 }
 
@@ -136,12 +137,13 @@ fn decode_in_place(
     conn: &mut Connection,
     life: &mut Life,
     input: &mut Input<'_>,
-    now: Instant,
+    clock: &mut Clock,
     sink: &mut impl Sink,
 ) -> Result<Next, Decoded> {
-    if let Some(next) = decode_messages(conn, life, input, now, sink) {
+    if let Some(next) = decode_messages(conn, life, input, clock, sink) {
         return Ok(next);
     }
+    let now = clock.came_at(conn);
     let next = match conn.poll_event(input, now) {
         Ok(None) => return Err(Decoded::All),
         Ok(Some(ping @ Event::Ping(_))) => {
@@ -156,7 +158,7 @@ fn decode_in_place(
         Err(error) => return Err(Decoded::Ended(Err(error.into()))),
     };
     match next {
-        Next::Messages => Ok(decode_messages(conn, life, input, now, sink).unwrap_or(next)),
+        Next::Messages => Ok(decode_messages(conn, life, input, clock, sink).unwrap_or(next)),
         Next::Any | Next::Nothing => Ok(next),
     }
 }
@@ -168,11 +170,11 @@ fn decode_messages(
     conn: &mut Connection,
     life: &mut Life,
     input: &mut Input<'_>,
-    now: Instant,
+    clock: &mut Clock,
     sink: &mut impl Sink,
 ) -> Option<Next> {
     let mut next = None;
-    conn.poll_messages(input, now, |message| {
+    conn.poll_messages(input, clock.came_about(), |message| {
         let wanted = match message {
             InPlace::Binary(bytes) => {
                 life.heard_binary(bytes.len());
@@ -187,6 +189,9 @@ fn decode_messages(
         next = Some(wanted);
         wanted != Next::Nothing
     });
+    if next.is_some() {
+        clock.on_messages();
+    }
     next
 }
 

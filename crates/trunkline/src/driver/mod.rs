@@ -9,6 +9,7 @@
 //!
 //! While nothing comes in and nothing waits to go out, a connection owns no buffer.
 
+mod clock;
 mod decode;
 mod ending;
 mod orders;
@@ -35,6 +36,7 @@ use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
 #[cfg(feature = "server")]
 use crate::tether::Tie;
 use crate::timer::Timer;
+use clock::Clock;
 use decode::{Ahead, Decoded, decode};
 pub(crate) use decode::{Next, Sink};
 pub(crate) use owned::OwnedDriver;
@@ -93,8 +95,7 @@ pub(crate) struct Driver<S> {
     /// Messages that came while a `send` waited.
     ahead: Option<Box<Ahead>>,
     timer: Timer,
-    /// When the last bytes came in: the time for all messages in them.
-    now: Instant,
+    clock: Clock,
     /// The next message is received in chunks.
     streamed: bool,
     /// The size of the last message if it was too large for the thread's buffer: the next one may well
@@ -137,7 +138,7 @@ impl<S> Driver<S> {
             inbox: BytesMut::from(&*early),
             ahead: None,
             timer: Timer::default(),
-            now,
+            clock: Clock::new(now),
             streamed: false,
             large_bytes: 0,
             messages_in_a_row: 0,
@@ -212,12 +213,14 @@ impl<S> Driver<S> {
 
     /// Queues a ping.
     pub(crate) fn ping(&mut self) {
-        self.conn.ping(clock());
+        let now = self.clock.look(&mut self.conn);
+        self.conn.ping(now);
     }
 
     /// Begins to close.
     pub(crate) fn begin_close(&mut self, code: CloseCode, reason: &str) {
-        self.conn.close(code, reason, clock());
+        let now = self.clock.look(&mut self.conn);
+        self.conn.close(code, reason, now);
     }
 
     /// Ready, unless it is the turn of other tasks: a peer that sends faster than messages are taken
@@ -308,7 +311,7 @@ impl<S> Driver<S> {
             &mut self.inbox,
             &mut taken,
             SHARED_FROM,
-            self.now,
+            &mut self.clock,
             sink,
         );
         self.inbox.advance(taken);
@@ -436,7 +439,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_fill(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Option<Poll<usize>> {
         let stream = &mut self.stream;
         let fill = |payload: &mut Limit<&mut BytesMut>| pin!(stream.read_buf(payload)).poll(cx);
-        let filled = self.conn.fill_payload(fill, clock)?;
+        let filled = self.conn.fill_payload(fill, || self.clock.on_part())?;
         if !filled.behind.is_empty() {
             self.inbox = filled.behind;
         }
@@ -467,8 +470,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
-        self.now = clock();
-        self.life.read(self.now);
+        self.clock.on_read(&mut self.conn);
+        self.life.read(|| self.clock.came_at(&mut self.conn));
         let shared_from = (bytes.capacity() / SHARED_FRACTION).max(SHARED_FROM);
         let mut taken = 0;
         let outcome = loop {
@@ -478,7 +481,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 bytes,
                 &mut taken,
                 shared_from,
-                self.now,
+                &mut self.clock,
                 sink,
             ) {
                 Decoded::Pinged => {
@@ -494,6 +497,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         // Right-sized, and nothing at all if everything was taken.
         let left = bytes.get(taken..).unwrap_or_default();
         if !left.is_empty() || !self.inbox.is_empty() {
+            // It came now, however much later it is decoded.
+            self.clock.came_at(&mut self.conn);
             self.inbox = BytesMut::from(left);
         }
         if let Some(outcome) = outcome {
@@ -624,7 +629,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {
                     self.unflushed = true;
-                    self.conn.transmitted(bytes, self.now);
+                    self.conn.transmitted(bytes, self.clock.came_about());
                 }
                 Poll::Ready(Err(error)) => {
                     self.write_failed = true;
@@ -632,7 +637,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
-                    self.conn.transmitted(0, clock());
+                    let now = self.clock.look(&mut self.conn);
+                    self.conn.transmitted(0, now);
                     self.reclaim_buffer();
                     return Poll::Pending;
                 }
@@ -648,7 +654,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Has the stream get rid of what it took: one that buffers can be stuck with it.
     fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
-            self.conn.flush_stalled(clock());
+            let now = self.clock.look(&mut self.conn);
+            self.conn.flush_stalled(now);
             return Poll::Pending;
         };
         flushed?;
@@ -682,12 +689,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// something to write, or an end.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
         let mut acted = false;
-        while let Some(deadline) = self.conn.poll_timeout() {
+        while let Some(deadline) = self.clock.poll_timeout(&self.conn) {
             if self.timer.poll(cx, deadline).is_pending() {
                 break;
             }
+            let now = self.clock.on_timer(&mut self.conn);
+            if self.conn.poll_timeout().is_none_or(|due| due > now) {
+                continue;
+            }
             acted = true;
-            let now = clock();
             // A peer that sends more than the application takes is not silent.
             if self.ahead.as_ref().is_some_and(|ahead| ahead.is_satisfied()) {
                 self.conn.heard(now);
@@ -706,11 +716,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         acted
     }
-}
-
-/// The time, as tokio tells it: tests can stop it.
-fn clock() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 /// Whether an error only says that the other end is gone.

@@ -62,9 +62,9 @@ impl Life {
 
     /// Bytes have come in: now and then the recorder hears of all that has been counted.
     #[inline]
-    pub(crate) fn read(&mut self, now: Instant) {
+    pub(crate) fn read(&mut self, now: impl FnOnce() -> Instant) {
         #[cfg(feature = "metrics")]
-        self.record.flush_if_due(now);
+        self.record.flush_if_due(now());
     }
 
     /// A message waits for room in the queue; from the first time on it is the same one, until
