@@ -48,6 +48,7 @@ pub(crate) struct Failed {
 
 impl State {
     /// Whether messages can still be sent.
+    #[inline]
     pub(crate) fn can_send(&self) -> bool {
         matches!(self, Self::Open)
     }

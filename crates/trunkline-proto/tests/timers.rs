@@ -207,6 +207,33 @@ fn messages_that_were_not_timed_count_from_when_they_had_come() {
     }
 }
 
+/// Who waits for nothing but the peer to be heard can be told so, whatever silence brings, and nothing else.
+#[test]
+fn other_deadlines_than_those_of_silence_are_told_apart() {
+    for role in ROLES {
+        let fresh = || Driven::new(connection(role, keepalive_25_10));
+        let mut driven = fresh();
+        assert!(driven.conn.is_only_silence_due());
+        driven.conn.ping(at(1));
+        driven.feed_at(&frame(role.peer(), 0x81, b"whole"), at(2));
+        assert!(driven.conn.is_only_silence_due());
+        driven.feed_at(&frame(role.peer(), 0x01, b"part"), at(3));
+        assert!(!driven.conn.is_only_silence_due(), "a message is unfinished");
+        driven.feed_at(&frame(role.peer(), 0x80, b"rest"), at(4));
+        assert!(driven.conn.is_only_silence_due());
+        driven.conn.transmitted(0, at(5));
+        assert!(!driven.conn.is_only_silence_due(), "the ping cannot be written");
+        driven.drain();
+        assert!(driven.conn.is_only_silence_due());
+        driven.conn.flush_stalled(at(6));
+        assert!(!driven.conn.is_only_silence_due(), "it cannot be flushed");
+        driven.conn.flushed();
+        assert!(driven.conn.is_only_silence_due());
+        driven.conn.close(CloseCode::NORMAL, "", at(7));
+        assert!(!driven.conn.is_only_silence_due(), "closing is under way");
+    }
+}
+
 #[test]
 fn keepalive_can_be_left_out() {
     for role in ROLES {

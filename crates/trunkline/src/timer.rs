@@ -21,16 +21,19 @@ impl Timer {
     /// Ready once `deadline` has passed; may wake the task before, never after.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let deadline = tokio::time::Instant::from_std(deadline);
-        // Registered already, and not due yet: nothing to tell the runtime.
-        if let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker)
-            && sleep.deadline() <= deadline
+        match self.is_set(cx, deadline) {
+            true => Poll::Pending,
+            false => self.poll_anew(cx, tokio::time::Instant::from_std(deadline)),
+        }
+    }
+
+    /// Whether there is nothing to tell the runtime: it wakes this task by `deadline`, and has not yet.
+    #[inline]
+    pub(crate) fn is_set(&self, cx: &Context<'_>, deadline: Instant) -> bool {
+        let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker) else { return false };
+        sleep.deadline() <= tokio::time::Instant::from_std(deadline)
             && waker.will_wake(cx.waker())
             && !sleep.is_elapsed()
-        {
-            return Poll::Pending;
-        }
-        self.poll_anew(cx, deadline)
     }
 
     #[inline(never)]

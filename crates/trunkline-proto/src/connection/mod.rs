@@ -165,6 +165,7 @@ impl Connection {
     }
 
     /// Whether messages can be queued: neither side has begun to close.
+    #[inline]
     pub fn is_open(&self) -> bool {
         self.state.can_send()
     }
@@ -297,6 +298,13 @@ impl Connection {
         let keepalive = if self.is_open() { self.keepalive.deadline(&self.settings) } else { None };
         let closing = earlier(self.state.deadline(), keepalive);
         earlier(earlier(self.write_due(), self.unfinished_message_due()), closing)
+    }
+
+    /// Whether silence of the peer is all that has a deadline at the moment: no write stalls, no message
+    /// is unfinished, no closing is under way.
+    #[inline]
+    pub fn is_only_silence_due(&self) -> bool {
+        self.is_open() && self.stalled_since.is_none() && self.assembler.is_none()
     }
 
     /// Does what is due: sends a ping, or gives up.

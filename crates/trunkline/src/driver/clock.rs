@@ -106,10 +106,11 @@ impl Clock {
     /// When something is due, or the clock should be looked at: then call [`on_timer`](Self::on_timer).
     #[inline]
     pub(super) fn poll_timeout(&self, conn: &Connection) -> Option<Instant> {
-        let due = conn.poll_timeout()?;
-        match self.watch {
-            Some(watch) if self.is_behind => Some(watch.min(due)),
-            _ => Some(due),
+        match self.watch.filter(|_| self.is_behind) {
+            // Before anything that silence brings, which counts from the last look at the earliest.
+            Some(watch) if conn.is_only_silence_due() => Some(watch),
+            Some(watch) => conn.poll_timeout().map(|due| due.min(watch)),
+            None => conn.poll_timeout(),
         }
     }
 

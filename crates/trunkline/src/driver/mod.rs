@@ -687,7 +687,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Waits for the connection's deadline; `true` if one has been seen to, so that there may be
     /// something to write, or an end.
+    #[inline]
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.clock.poll_timeout(&self.conn);
+        match due.is_some_and(|due| self.timer.is_set(cx, due)) {
+            true => false,
+            false => self.see_to_deadlines(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn see_to_deadlines(&mut self, cx: &mut Context<'_>) -> bool {
         let mut acted = false;
         while let Some(deadline) = self.clock.poll_timeout(&self.conn) {
             if self.timer.poll(cx, deadline).is_pending() {
