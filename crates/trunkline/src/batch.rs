@@ -135,7 +135,9 @@ impl Storage {
         self.items.clear();
         self.text.clear();
         self.binary.clear();
-        self.whole.clear();
+        if !self.whole.is_empty() {
+            self.whole.clear();
+        }
     }
 
     fn memory_bytes(&self) -> usize {

@@ -4,7 +4,7 @@
 //! is still in the cache. Should a stream, while it is being polled, poll another connection, that one
 //! finds the buffer lent already and allocates.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bytes::BytesMut;
 
@@ -33,15 +33,28 @@ const WRITE_BUFFERS_MAX: usize = 4;
 thread_local! {
     static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
     static LARGE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
-    static WRITE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// The one that was given back last, which nearly always is the only one.
+    static WRITE: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+    static OTHERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends a buffer to read into: empty, with capacity.
 #[inline]
 pub(crate) fn with_read<R>(act: impl FnOnce(&mut BytesMut) -> R) -> R {
-    READ.with(|buffer| match buffer.try_borrow_mut() {
-        Ok(mut buffer) => act(emptied(&mut buffer)),
-        Err(_) => act(&mut BytesMut::with_capacity(READ_BYTES)),
+    READ.with(|buffer| {
+        // One call, whichever buffer it is: then it needs not be a function of its own.
+        let (mut lent, mut own);
+        let buffer = match buffer.try_borrow_mut() {
+            Ok(buffer) => {
+                lent = buffer;
+                emptied(&mut lent)
+            }
+            Err(_) => {
+                own = BytesMut::with_capacity(READ_BYTES);
+                &mut own
+            }
+        };
+        act(buffer)
     })
 }
 
@@ -74,18 +87,30 @@ pub(crate) fn take_large(capacity: usize) -> BytesMut {
 /// A buffer to gather frames in: empty, with capacity.
 #[inline]
 pub(crate) fn take_write() -> Vec<u8> {
-    WRITE.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(WRITE_BYTES))
+    WRITE.take().unwrap_or_else(take_other)
+}
+
+#[cold]
+fn take_other() -> Vec<u8> {
+    OTHERS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(WRITE_BYTES))
 }
 
 /// Gives a buffer for writing back. One that grew or shrank is not kept.
 #[inline]
 pub(crate) fn give_write(mut buffer: Vec<u8>) {
     if buffer.capacity() == WRITE_BYTES {
-        WRITE.with_borrow_mut(|buffers| {
-            if buffers.len() < WRITE_BUFFERS_MAX {
-                buffer.clear();
-                buffers.push(buffer);
-            }
-        });
+        buffer.clear();
+        if let Some(other) = WRITE.replace(Some(buffer)) {
+            give_other(other);
+        }
     }
+}
+
+#[cold]
+fn give_other(buffer: Vec<u8>) {
+    OTHERS.with_borrow_mut(|others| {
+        if others.len() < WRITE_BUFFERS_MAX - 1 {
+            others.push(buffer);
+        }
+    });
 }

@@ -113,6 +113,22 @@ pub(super) fn decode(
     }
 }
 
+/// Decodes the small messages that a read begins with; gives how many bytes they are, and what the sink
+/// wants next.
+#[inline(always)]
+pub(super) fn decode_small(
+    conn: &mut Connection,
+    life: &mut Life,
+    bytes: &mut [u8],
+    clock: &mut Clock,
+    sink: &mut impl Sink,
+) -> (usize, Next) {
+    let mut input = Input::new(bytes);
+    let unread = input.len();
+    let next = decode_messages(conn, life, &mut input, clock, sink);
+    (unread - input.len(), next.unwrap_or(Next::Any))
+}
+
 /// Takes a large message together with the buffer that it lies in, or has one that has begun go on in it.
 #[inline]
 fn decode_shared(

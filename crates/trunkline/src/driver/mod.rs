@@ -37,7 +37,7 @@ use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
 use crate::tether::Tie;
 use crate::timer::Timer;
 use clock::Clock;
-use decode::{Ahead, Decoded, decode};
+use decode::{Ahead, Decoded, decode, decode_small};
 pub(crate) use decode::{Next, Sink};
 pub(crate) use owned::OwnedDriver;
 #[cfg(feature = "hyper")]
@@ -469,12 +469,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    #[inline(always)]
     fn on_read(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut, sink: &mut impl Sink) {
         self.clock.on_read(&mut self.conn);
         self.life.read(|| self.clock.came_at(&mut self.conn));
+        // Nearly always: small messages that are wanted, and nothing else.
+        let (conn, life, clock) = (&mut self.conn, &mut self.life, &mut self.clock);
+        let (taken, next) = decode_small(conn, life, bytes, clock, sink);
+        if taken < bytes.len() || next == Next::Any || !self.inbox.is_empty() {
+            self.decode_read(cx, bytes, taken, next, sink);
+        }
+    }
+
+    /// Decodes what is left of a read, as far as it is wanted.
+    #[inline(never)]
+    fn decode_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut BytesMut,
+        mut taken: usize,
+        next: Next,
+        sink: &mut impl Sink,
+    ) {
         let shared_from = (bytes.capacity() / SHARED_FRACTION).max(SHARED_FROM);
-        let mut taken = 0;
         let outcome = loop {
+            if next != Next::Any {
+                break None;
+            }
             match decode(
                 &mut self.conn,
                 &mut self.life,
@@ -637,9 +658,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
-                    let now = self.clock.look(&mut self.conn);
-                    self.conn.transmitted(0, now);
-                    self.reclaim_buffer();
+                    self.on_stall();
                     return Poll::Pending;
                 }
             }
@@ -649,6 +668,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return self.poll_flush_stream(cx);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The stream takes nothing at the moment.
+    #[inline(never)]
+    fn on_stall(&mut self) {
+        let now = self.clock.look(&mut self.conn);
+        self.conn.transmitted(0, now);
+        self.reclaim_buffer();
     }
 
     /// Has the stream get rid of what it took: one that buffers can be stuck with it.
@@ -679,6 +706,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    #[inline]
     fn reclaim_buffer(&mut self) {
         if let Some(buffer) = self.conn.reclaim_buffer() {
             scratch::give_write(buffer);
