@@ -168,6 +168,11 @@ impl<E: Default> Hub<E> {
         self.sessions.get(session).is_some_and(Session::is_let_in)
     }
 
+    /// Whether the client is subscribed to the channel, or about to be.
+    pub fn is_subscribed(&self, session: SessionId, channel: &ChannelName) -> bool {
+        self.asker(session, channel).subscribed
+    }
+
     /// Whether the session has so many commands that are not answered that nothing more should be
     /// read from it.
     pub fn is_busy(&self, session: SessionId) -> bool {

@@ -148,6 +148,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     async fn sub_refresh(&self, request: SubRefreshRequest<'_>) -> Result<Command, Refusal> {
+        // Who has just been unsubscribed may not know yet: its token is not to cost it the connection.
+        let channel = channel_name(&request.channel).map_err(Refusal::Error)?;
+        if !self.shard.with(|state| state.hub.is_subscribed(self.session, &channel)) {
+            return Err(Refusal::Error(CommandError::PermissionDenied));
+        }
         let rights = self.rights(&request.token, &request.channel, true).await?;
         request.into_command(rights).map_err(Refusal::Error)
     }

@@ -82,6 +82,15 @@ async fn sec_hb_04_a_connection_stays_who_it_is() {
     }
 }
 
+/// Where there is no subscription, a token for one is not looked at, and costs nobody the connection.
+#[tokio::test]
+async fn sec_hb_04_a_token_for_a_channel_without_a_subscription_is_not_judged() {
+    let server = Running::start(&[("client.allow_anonymous_connect_without_token", "true")]).await;
+    let mut client = Client::connect(&server).await;
+    client.say(r#"{"id":2,"sub_refresh":{"channel":"news","token":"x"}}"#).await;
+    assert!(client.hear().await.starts_with(r#"{"id":2,"error":{"code":103,"#));
+}
+
 /// Whoever the API ends is gone at once, on every thread, and nobody else is.
 #[tokio::test]
 async fn sec_hb_03_who_is_disconnected_by_the_api_is_gone() {
