@@ -151,6 +151,8 @@ impl Disconnect {
     pub const NO_PONG: Self = Self::new(3012, "no pong");
     /// More than the rate that is allowed.
     pub const TOO_MANY_REQUESTS: Self = Self::new(3013, "too many requests");
+    /// All clients together hold as much as they may. Of RFC 6455's registry: SDKs come back.
+    pub const TRY_AGAIN_LATER: Self = Self::new(1013, "try again later");
     /// The connection token is not one of ours.
     pub const INVALID_TOKEN: Self = Self::new(3500, "invalid token");
     /// The client breaks the protocol.
@@ -193,7 +195,7 @@ impl Disconnect {
     /// Whether what is queued goes out before the close frame. A peer that is gone or does not read
     /// would only hold it up.
     pub fn flushes(&self) -> bool {
-        *self != Self::CLOSED && *self != Self::SLOW
+        ![Self::CLOSED, Self::SLOW, Self::TRY_AGAIN_LATER].contains(self)
     }
 
     /// Whether SDKs come back by themselves.

@@ -180,6 +180,11 @@ impl<E: Default> Hub<E> {
         self.sessions.get(session).is_some_and(|it| it.pending.len() >= max)
     }
 
+    /// Bytes that wait in the outbox of a session.
+    pub fn outbox_bytes(&self, session: SessionId) -> usize {
+        self.sessions.get(session).map_or(0, |it| it.outbox.bytes())
+    }
+
     /// Whether every command of the session is answered, and nothing waits to be written to it.
     pub fn is_settled(&self, session: SessionId) -> bool {
         self.sessions.get(session).is_none_or(|it| it.pending.is_empty() && it.outbox.is_empty())

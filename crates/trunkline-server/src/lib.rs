@@ -19,6 +19,7 @@ pub mod demo;
 pub mod dialect;
 
 mod body_deadline;
+mod budget;
 mod contained;
 mod door;
 mod error;

@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     pub(crate) handshakes_refused: ByReason<NoHandshake>,
     /// Requests in HTTP that were refused for who they are from.
     pub(crate) requests_refused: ByReason<NoEntry>,
+    /// Connections that were closed because all together held as much as they may.
+    pub(crate) out_of_memory: ByReason<Hog>,
     /// Tokens that were refused.
     pub(crate) tokens_denied: ByReason<Denied>,
 }
@@ -36,6 +38,15 @@ pub(crate) enum NoRoom {
     Rate,
     /// There are as many of this user as there may be, or they come too fast.
     User,
+}
+
+/// What a connection held of which all together held too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hog {
+    /// A message that had come in part, or one that was being written.
+    Message,
+    /// What waited behind that.
+    Queue,
 }
 
 /// Why no WebSocket came about on a socket.
@@ -98,6 +109,17 @@ impl Reason for NoRoom {
             Self::Address => "address",
             Self::Rate => "rate",
             Self::User => "user",
+        }
+    }
+}
+
+impl Reason for Hog {
+    const ALL: &'static [Self] = &[Self::Message, Self::Queue];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Queue => "queue",
         }
     }
 }
@@ -204,6 +226,7 @@ impl Default for Metrics {
             connections_refused: ByReason::default(),
             handshakes_refused: ByReason::default(),
             requests_refused: ByReason::default(),
+            out_of_memory: ByReason::default(),
             tokens_denied: ByReason::default(),
         }
     }
@@ -239,7 +262,7 @@ impl Metrics {
     }
 
     /// What was refused, by reason.
-    pub(crate) fn refused(&self) -> [Family; 4] {
+    pub(crate) fn refused(&self) -> [Family; 5] {
         let family = |name, help, reasons| Family { name, help, reasons };
         [
             family(
@@ -256,6 +279,11 @@ impl Metrics {
                 "requests_refused",
                 "Requests in HTTP that were refused for who they are from",
                 self.requests_refused.read(),
+            ),
+            family(
+                "memory_disconnects",
+                "Clients that were closed because all together held as much as they may",
+                self.out_of_memory.read(),
             ),
             family("tokens_denied", "Tokens that were refused", self.tokens_denied.read()),
         ]

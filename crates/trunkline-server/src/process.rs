@@ -9,6 +9,31 @@ pub(crate) fn memory_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Bytes of memory that this process may have: the limit of its cgroup, or of one that this is in, or what the
+/// machine has.
+pub(crate) fn memory_limit_bytes() -> Option<usize> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|it| total_bytes(&it));
+    [machine, cgroup_bytes()].into_iter().flatten().min()
+}
+
+fn total_bytes(meminfo: &str) -> Option<usize> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// Of cgroups of version 2; one without a limit says `max`.
+fn cgroup_bytes() -> Option<usize> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let folder = std::path::Path::new("/sys/fs/cgroup").join(path);
+    let limits = folder.ancestors().take_while(|it| it.starts_with("/sys/fs/cgroup"));
+    let read = |folder: &std::path::Path| {
+        std::fs::read_to_string(folder.join("memory.max")).ok()?.trim().parse().ok()
+    };
+    limits.filter_map(read).min()
+}
+
 /// Seconds of processors that were used so far, over all threads.
 pub(crate) fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -36,6 +61,12 @@ mod tests {
     fn the_machine_has_a_name() {
         let name = super::host_name().expect("each has one");
         assert!(!name.is_empty() && !name.contains(char::is_whitespace), "{name:?}");
+    }
+
+    #[test]
+    fn linux_tells_what_the_process_may_have() {
+        assert_eq!(super::total_bytes("MemTotal:       2048 kB\nMemFree: 1 kB\n"), Some(2 << 20));
+        assert!(super::memory_limit_bytes() > super::memory_bytes().map(|it| it as usize));
     }
 
     #[test]

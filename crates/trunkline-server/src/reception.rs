@@ -14,11 +14,12 @@ use trunkline_hub::{
 };
 
 use crate::auth::{Authenticator, Denied, Refusal, Subscriber};
+use crate::budget::Budget;
 use crate::config::{Config, Pem, Reload, Tls};
 use crate::dialect::centrifugo::{ConnectRequest, Encoding};
 use crate::error::StartError;
 use crate::guesses::Guesses;
-use crate::metrics::{Metrics, NoEntry, NoRoom};
+use crate::metrics::{Hog, Metrics, NoEntry, NoRoom};
 use crate::process;
 use crate::random::random;
 use crate::shard::now;
@@ -33,7 +34,9 @@ pub(crate) struct Reception {
     users: Users,
     guesses: Guesses,
     /// Lines of the log about tokens that were refused, and about keys of the API that are tried.
+    budget: Budget,
     token_lines: Sparing,
+    memory_lines: Sparing,
     guess_lines: Sparing,
     is_draining: AtomicBool,
     node_uid: String,
@@ -84,6 +87,7 @@ impl Reception {
         };
         let authenticator = Authenticator::new(&config).map_err(StartError::Keys)?;
         let tls = tls(&config.http_server.tls)?;
+        let budget = Budget::of(config.client.memory_limit);
         let rules = RwLock::new(Arc::new(Rules::new(config, authenticator, tls)?));
         let node_uid =
             ClientId::from_entropy((u128::from(random()) << 64) | u128::from(random())).to_string();
@@ -92,7 +96,9 @@ impl Reception {
             metrics: Metrics::default(),
             users: Users::default(),
             guesses: Guesses::default(),
+            budget,
             token_lines: Sparing::default(),
+            memory_lines: Sparing::default(),
             guess_lines: Sparing::default(),
             is_draining: AtomicBool::new(false),
             node_uid,
@@ -117,6 +123,7 @@ impl Reception {
         if is_same && let Some(tls) = &rules.tls {
             tls.reload().map_err(StartError::Tls)?;
         }
+        self.budget.configure(reload.config.client.memory_limit);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         Ok(reload)
     }
@@ -291,6 +298,30 @@ impl Reception {
             }
             judged => judged,
         }
+    }
+
+    /// Counts what a connection holds: see [`Budget::hold`].
+    ///
+    /// # Errors
+    /// If all together hold as much as they may; what is counted of this one stays.
+    pub(crate) fn hold(&self, held: &mut u32, bytes: usize, hog: Hog) -> Result<(), Disconnect> {
+        if self.budget.hold(held, bytes) {
+            return Ok(());
+        }
+        self.metrics.out_of_memory.count(hog);
+        if let Some(left_out) = self.memory_lines.line(Instant::now()) {
+            let held = self.budget.held_bytes();
+            tracing::warn!(held, left_out, "a client was closed: client.memory_limit is reached");
+        }
+        Err(match hog {
+            Hog::Message => Disconnect::TRY_AGAIN_LATER,
+            Hog::Queue => Disconnect::SLOW,
+        })
+    }
+
+    /// A connection is gone.
+    pub(crate) fn hold_nothing(&self, held: &mut u32) {
+        self.budget.hold(held, 0);
     }
 
     fn refused(&self, denied: Denied, refusal: Refusal) -> Refusal {

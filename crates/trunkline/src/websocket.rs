@@ -306,6 +306,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         MessageWriter::begin(Access::Owned(&mut self.driver), kind)
     }
 
+    /// Bytes of memory that it holds for messages that have come in part, for what waits to be written, and for
+    /// compression. None while nothing is under way, unless contexts of compression are kept.
+    #[inline]
+    pub fn memory_bytes(&self) -> usize {
+        self.driver.memory_bytes()
+    }
+
     /// Whether [`try_feed`](Self::try_feed) has room for another message: less waits to be written than
     /// [`Limits::send_high_water_bytes`](trunkline_proto::limits::Limits::send_high_water_bytes). For
     /// whoever keeps a queue of its own, and takes from it no more than the connection does.

@@ -45,6 +45,10 @@ settings! {
         reload pending_commands: usize = Limits::default().pending_commands, 1..=65_536;
         /// Connections of the whole server.
         reload connection_limit: Option<u32> = None;
+        /// Bytes that all connections may hold together of messages that have come in part and of what waits to be
+        /// written; of those that hold less than 16 KiB nothing counts. Who wants more is closed: with 3008 if
+        /// messages wait in its queue, with 1013 else. 0: half of the memory that the process may have.
+        reload memory_limit: usize = 0, 0..=1 << 50;
         /// Connections of one user.
         reload user_connection_limit: Option<u32> = None;
         /// New connections of one user in a second: as many as one address may open, which is where a user with many is

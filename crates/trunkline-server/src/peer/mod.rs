@@ -23,6 +23,7 @@ use trunkline_hub::{Disconnect, Entry, SessionId};
 use crate::admission::Seat;
 use crate::contained::unless_panicked;
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
+use crate::metrics::Hog;
 use crate::profile::Profile;
 use crate::reception::Reception;
 use crate::shard::{Shard, now};
@@ -56,7 +57,9 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
     });
     reception.metrics().accepted();
     let held = None;
-    let mut peer = Peer { shard, reception, ws, encoding, session, held, user_seat: None, seat };
+    let (user_seat, memory_steps) = (None, 0);
+    let mut peer =
+        Peer { shard, reception, ws, encoding, session, held, user_seat, seat, memory_steps };
     async move {
         let panicked = {
             let mut serving = pin!(peer.serve());
@@ -73,6 +76,7 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
             state.hub.close(peer.session);
             state.set_profile(peer.session, None);
         });
+        peer.reception.hold_nothing(&mut peer.memory_steps);
         peer.shard.turn(now(), None);
     }
 }
@@ -82,6 +86,8 @@ struct Peer<S> {
     reception: Arc<Reception>,
     ws: WebSocket<S>,
     encoding: Encoding,
+    /// What it holds, as it was counted last.
+    memory_steps: u32,
     session: SessionId,
     /// An entry that was taken from the outbox and had no room.
     held: Option<Entry<Encoded>>,
@@ -148,9 +154,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
             // What the socket took has made room for more.
             if is_empty || !self.ws.has_room() {
-                return Poll::Pending;
+                return match self.count_memory(is_empty) {
+                    Ok(()) => Poll::Pending,
+                    Err(disconnect) => Poll::Ready(Step::End(disconnect)),
+                };
             }
         }
+    }
+
+    /// Counts what it holds for as long as it waits.
+    fn count_memory(&mut self, is_empty: bool) -> Result<(), Disconnect> {
+        let (mut bytes, mut hog) = (self.ws.memory_bytes(), Hog::Message);
+        if !is_empty {
+            bytes += self.shard.with(|state| state.hub.outbox_bytes(self.session));
+            hog = Hog::Queue;
+        }
+        self.reception.hold(&mut self.memory_steps, bytes, hog)
     }
 
     /// Writes what is queued, and reads unless the client has more unanswered commands than it may.
@@ -250,6 +269,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.shard.with(|state| state.hub.ending(self.session).cloned())
     }
 
+    /// Says why and hangs up: what this connection holds is what there is too little of.
+    async fn end_at_once(&mut self) {
+        let mut closing = pin!(self.ws.close(CloseCode::TRY_AGAIN_LATER, "try again later"));
+        poll_fn(|cx| {
+            let _ = closing.as_mut().poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// Closes the connection with the code and the reason that SDKs act upon.
     async fn end(&mut self, disconnect: &Disconnect) {
         // The session's subscriptions end now, not when the peer has answered.
@@ -257,6 +286,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.shard.turn(now(), Some(self.session));
         if disconnect.code() == Disconnect::CLOSED.code() {
             return;
+        }
+        if *disconnect == Disconnect::TRY_AGAIN_LATER {
+            return self.end_at_once().await;
         }
         let code = CloseCode::new(disconnect.code()).unwrap_or(CloseCode::INTERNAL_ERROR);
         // A peer that does not answer is left after the close deadline.

@@ -49,7 +49,7 @@ async fn metrics(State((reception, node)): State<(Arc<Reception>, Node)>) -> Res
 struct Figures {
     snapshot: Snapshot,
     metrics: [(&'static str, &'static str, u64); 4],
-    refused: [Family; 4],
+    refused: [Family; 5],
     insecure: [(&'static str, bool); 3],
     uptime_s: u64,
 }

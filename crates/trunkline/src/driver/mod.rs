@@ -162,6 +162,11 @@ impl<S> Driver<S> {
         &self.conn
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let ahead = self.ahead.as_ref().map_or(0, |it| it.bytes);
+        self.conn.memory_bytes() + self.inbox.capacity() + ahead
+    }
+
     pub(crate) fn life(&self) -> &Life {
         &self.life
     }
