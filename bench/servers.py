@@ -131,6 +131,9 @@ SERVERS = {
     # One publishes, many are subscribed.
     "raw-fanout": {**peer("raw-fanout"), "fan": LINES},
     "raw-gather": {**peer("raw-fanout", "--gather"), "fan": LINES},
+    # The same with frames of 243 bytes instead of 132: as long as ours are, with the channel and who published.
+    "raw-fanout-padded": {**peer("raw-fanout", "--pad", "111"), "fan": LINES},
+    "raw-gather-padded": {**peer("raw-fanout", "--gather", "--pad", "111"), "fan": LINES},
     "raw-fanout-uring": {**peer("raw-fanout", "--uring"), "fan": LINES},
     "ws-topics": {"cmd": [shutil.which("node") or "node", os.path.join(HERE, "peers", "node", "topics.mjs"), "{host}", "{port}"],
                   "fan": LINES, "env": {"NODE_PATH": os.path.join(OTHERS, "node_modules")},

@@ -86,7 +86,7 @@ SERVES = ["ws-topics", "centrifugo", "centrifugo-tuned", "centrifugo-presence", 
 PUBLISHES = ["centrifugo", "centrifugo-history", "trunkline-serve", "trunkline-serve-history", "trunkline-serve-log-never",
              "trunkline-serve-log-interval", "trunkline-serve-log-always", "centrifugo-http", "trunkline-serve-http"]
 LATENCIES = ["raw-fanout", "ws-topics", "centrifugo", "centrifugo-http", "trunkline-serve", "trunkline-serve-http"]
-FANS = ["raw-fanout", "raw-gather", "ws-topics", "centrifugo", "centrifugo-tuned", "trunkline-serve"]
+FANS = ["raw-fanout", "raw-gather", "raw-fanout-padded", "raw-gather-padded", "ws-topics", "centrifugo", "centrifugo-tuned", "trunkline-serve"]
 
 DELAYS = ["raw-fanout", "centrifugo", "trunkline-serve", "trunkline-serve-delay"]
 

@@ -1,7 +1,8 @@
 //! What a fan-out cannot cost less than on plain sockets: a finished frame is written to every
 //! subscriber, once per publication, or with `--gather` once per up to 16 publications that are
-//! already there. `--uring` hands the writes to the kernel by the thousand. No handshake; lines:
-//! "S channel" subscribes, "P channel data" publishes.
+//! already there. `--uring` hands the writes to the kernel by the thousand. `--pad` adds as many bytes to
+//! each message, for frames as long as those of a protocol. No handshake; lines: "S channel" subscribes,
+//! "P channel data" publishes.
 
 use io_uring::{IoUring, opcode, types};
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ struct Server {
     topics: HashMap<Vec<u8>, Topic>,
     /// Publications that one write may hold.
     most: usize,
+    /// Bytes behind the data of a message.
+    pad: usize,
     ring: Option<IoUring>,
     /// Connections that did not take all of a write.
     stalled: usize,
@@ -120,14 +123,16 @@ impl Server {
         let space = 2 + l[2..].iter().position(|&b| b == b' ').unwrap_or(0);
         let (name, data) = (&l[2..space], &l[space + 1..]);
         let Some(topic) = self.topics.get_mut(name) else { return };
+        let len = data.len() + self.pad;
         topic.pending.push(0x81);
-        if data.len() < 126 {
-            topic.pending.push(data.len() as u8);
+        if len < 126 {
+            topic.pending.push(len as u8);
         } else {
             topic.pending.push(126);
-            topic.pending.extend_from_slice(&(data.len() as u16).to_be_bytes());
+            topic.pending.extend_from_slice(&(len as u16).to_be_bytes());
         }
         topic.pending.extend_from_slice(data);
+        topic.pending.resize(topic.pending.len() + self.pad, b' ');
         topic.pubs += 1;
         if topic.pubs >= self.most {
             self.flush(name);
@@ -221,12 +226,13 @@ impl Server {
 
 fn main() {
     peers::raise_nofile();
-    let (mut addr, mut most, mut ring) = (String::from("127.0.0.1:9001"), 1, None);
+    let (mut addr, mut most, mut pad, mut ring) = (String::from("127.0.0.1:9001"), 1, 0, None);
     let mut a = std::env::args().skip(1);
     while let Some(k) = a.next() {
         match k.as_str() {
             "--addr" => addr = a.next().unwrap(),
             "--gather" => most = 16,
+            "--pad" => pad = a.next().unwrap().parse().unwrap(),
             "--uring" => ring = Some(IoUring::new(1024).unwrap()),
             k => panic!("unknown argument {k}"),
         }
@@ -238,5 +244,5 @@ fn main() {
         libc::epoll_create1(libc::EPOLL_CLOEXEC)
     };
     let (conns, topics) = (HashMap::new(), HashMap::new());
-    Server { ep, conns, topics, most, ring, stalled: 0 }.serve(&listener)
+    Server { ep, conns, topics, most, pad, ring, stalled: 0 }.serve(&listener)
 }
