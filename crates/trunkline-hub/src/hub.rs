@@ -120,12 +120,19 @@ impl<E: Default> Hub<E> {
     /// asked for what it has.
     pub fn poll_marked(&mut self) -> Option<SessionId> {
         while let Some(id) = self.marked.pop_front() {
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.is_marked = false;
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            session.is_marked = false;
+            // It may have been asked meanwhile.
+            if !session.outbox.is_empty() || session.has_ended() {
                 return Some(id);
             }
         }
         None
+    }
+
+    /// Whether [`poll_marked`](Self::poll_marked) may have somebody to name.
+    pub fn has_marked(&self) -> bool {
+        !self.marked.is_empty()
     }
 
     /// The next entry to write to a client. What is not asked for stays, and counts against its bound.

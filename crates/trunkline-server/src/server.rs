@@ -235,7 +235,7 @@ async fn let_go(shard: Rc<Shard>, spread: Duration) {
     for (index, session) in (0..).zip(sessions) {
         tokio::time::sleep_until(begin + spread * index / count.max(1)).await;
         shard.with(|state| state.hub.end(session, Disconnect::SHUTDOWN));
-        shard.turn(now(), None);
+        shard.turn(now());
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
             state.set_profile(peer.session, None);
         });
         peer.reception.hold_nothing(&mut peer.memory_steps);
-        peer.shard.turn(now(), None);
+        peer.shard.turn(now());
     }
 }
 
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     fn serve(&mut self) -> impl Future<Output = ()> {
         async move {
             // The hub's deadline for a `connect` has begun.
-            self.shard.turn(now(), Some(self.session));
+            self.shard.turn(now());
             loop {
                 let step = poll_fn(|cx| self.poll_step(cx)).await;
                 // On the heap, for a client that says nothing need not have room for it.
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             Step::Messages(batch) => {
                 self.handle(&batch).await;
                 self.shard.give_batch(batch);
-                self.shard.turn(now(), Some(self.session));
+                self.shard.turn(now());
                 return ControlFlow::Continue(());
             }
             Step::End(disconnect) => self.end(&disconnect).await,
@@ -237,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         if self.shard.with(|state| state.hub.is_settled(self.session)) {
             return;
         }
-        self.shard.turn(now(), Some(self.session));
+        self.shard.turn(now());
         poll_fn(|cx| self.poll_settled(cx)).await;
     }
 
@@ -283,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     async fn end(&mut self, disconnect: &Disconnect) {
         // The session's subscriptions end now, not when the peer has answered.
         self.shard.with(|state| state.hub.end(self.session, disconnect.clone()));
-        self.shard.turn(now(), Some(self.session));
+        self.shard.turn(now());
         if disconnect.code() == Disconnect::CLOSED.code() {
             return;
         }

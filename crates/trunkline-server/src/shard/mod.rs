@@ -7,13 +7,16 @@
 //! ```
 //!
 //! Everything here happens on one thread, so there is no lock. A [`turn`](Shard::turn) moves what hub
-//! and partition have for each other until neither has anything, and then wakes each socket task that
-//! has something to write, once: what a turn has gathered for a client goes out in one write.
+//! and partition have for each other until neither has anything. Then the tasks that are ready go on, and
+//! bring more; and only then is each socket task that has something to write woken, once, and some of them
+//! at a time: what has been gathered for a client meanwhile goes out in one write.
 
 mod ask;
 mod hold;
 mod inbox;
 mod links;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +25,8 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
+use tokio::task::{spawn_local, yield_now};
 use trunkline::Batch;
 use trunkline_hub::broker::{Answer, Delivery, Operation, Outcome, Request};
 use trunkline_hub::{CommandError, Hub, Now, SessionId};
@@ -42,6 +47,10 @@ const ASKER: Caller = Caller(u16::MAX);
 /// Messages that are taken from an inbox before what they bring about is written.
 const MESSAGES_PER_TURN: usize = 1024;
 
+/// Sockets that are written to before other tasks have their turn: what they publish meanwhile goes out together with
+/// what still waits, and they do not wait longer than some hundred writes take.
+const WAKES_AT_ONCE: usize = 128;
+
 /// One thread's share of the server.
 pub(crate) struct Shard {
     index: u16,
@@ -51,6 +60,8 @@ pub(crate) struct Shard {
     state: RefCell<State>,
     /// Somebody has panicked who had the state in hand.
     is_broken: Cell<bool>,
+    /// The hub has named somebody who has something to write.
+    has_marked: Notify,
 }
 
 pub(crate) struct State {
@@ -122,11 +133,13 @@ impl Shard {
             batch: Cell::new(None),
             state: RefCell::new(state),
             is_broken: Cell::new(false),
+            has_marked: Notify::new(),
         })
     }
 
     /// Takes messages and minds the time until it is told to stop, or is broken.
     pub(crate) async fn run(self: Rc<Self>, mut inbox: Receiver) {
+        spawn_local(Rc::clone(&self).wake_marked());
         let mut messages = Vec::new();
         loop {
             let taken = tokio::select! {
@@ -146,7 +159,7 @@ impl Shard {
                 }
                 self.handle_message(now, message);
             }
-            self.turn(now, None);
+            self.turn(now);
         }
     }
 
@@ -171,13 +184,13 @@ impl Shard {
         self.is_broken.get()
     }
 
-    /// Moves what hub and partition have for each other, and wakes those who have something to
-    /// write, but for the task of `myself`, which is at work.
-    pub(crate) fn turn(&self, now: Now, myself: Option<SessionId>) {
-        self.with(|state| self.turn_with(now, state, myself));
+    /// Moves what hub and partition have for each other. Those who have something to write then are woken when the
+    /// tasks that are ready have had their turn.
+    pub(crate) fn turn(&self, now: Now) {
+        self.with(|state| self.turn_with(now, state));
     }
 
-    fn turn_with(&self, now: Now, state: &mut State, myself: Option<SessionId>) {
+    fn turn_with(&self, now: Now, state: &mut State) {
         loop {
             while let Some(request) = state.hub.poll_request() {
                 self.route(now, state, request);
@@ -188,16 +201,21 @@ impl Shard {
                 FromBroker::Delivery(delivery) => state.hub.handle_delivery(now, delivery),
             }
         }
-        while let Some(session) = state.hub.poll_marked() {
-            if Some(session) == myself {
-                continue;
-            }
-            if let Some(waker) = state.wakers.get_mut(session.index()).and_then(Option::take) {
-                waker.wake();
-            }
+        if state.hub.has_marked() {
+            self.has_marked.notify_one();
         }
         let due = [state.hub.poll_timeout(), state.broker.poll_timeout()];
         self.timer.arm(due.into_iter().flatten().min());
+    }
+
+    /// Wakes those who have something to write, for as long as it is polled.
+    async fn wake_marked(self: Rc<Self>) {
+        loop {
+            self.has_marked.notified().await;
+            while self.with(wake_some) {
+                yield_now().await;
+            }
+        }
     }
 
     /// Room for messages, lent to the task that is at work.
@@ -283,8 +301,19 @@ impl Shard {
                 broker.handle_timeout(now, &mut Out { shard: self, local, asked });
             }
         });
-        self.turn(now, None);
+        self.turn(now);
     }
+}
+
+/// Wakes the next who have something to write. Whether there are more.
+fn wake_some(state: &mut State) -> bool {
+    for _ in 0..WAKES_AT_ONCE {
+        let Some(session) = state.hub.poll_marked() else { return false };
+        if let Some(waker) = state.wakers.get_mut(session.index()).and_then(Option::take) {
+            waker.wake();
+        }
+    }
+    state.hub.has_marked()
 }
 
 /// Where the partition's words go.
