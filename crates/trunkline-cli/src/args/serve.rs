@@ -46,5 +46,5 @@ Examples:
 
 It ends with Ctrl-C or SIGTERM: clients are told to come back, at a pace.
 SIGHUP reads the file again.
-If a mistake of ours breaks it, it says so and exits with 70, for a supervisor to start it again.
+If a mistake of ours breaks it, it exits with 70: a supervisor starts it again.
 --demo keeps its data and secrets in ./trunkline-data.";
