@@ -24,6 +24,10 @@ const SESSIONS: usize = 440;
 /// top, and gaps before what has to lie at a multiple of 128.
 const SESSION_BYTES: usize = 1984;
 
+/// What the library's features `tracing` and `metrics` add, which the server does not have: they are on where the
+/// whole workspace is tested at once.
+const OBSERVED_BYTES: usize = 256;
+
 /// With a user shown by a token, and presence in its channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_session_with_identity_and_presence_costs_so_many_bytes() {
@@ -41,7 +45,7 @@ async fn an_idle_session_with_identity_and_presence_costs_so_many_bytes() {
     let before = ALLOCATOR.allocated();
     clients.extend((1..=SESSIONS).map(|number| subscriber(&server, number)));
     let each = (ALLOCATOR.allocated() - before) / SESSIONS;
-    assert!((1000..SESSION_BYTES).contains(&each), "{each} bytes");
+    assert!((1000..SESSION_BYTES + OBSERVED_BYTES).contains(&each), "{each} bytes");
 }
 
 /// A client of a user of its own, as soon as it is subscribed. It blocks: the server has threads of its own.
