@@ -16,6 +16,8 @@ cd "$(dirname "$0")/.."
 ROOT=$PWD
 CENTRIFUGO_VERSION=v6.9.1
 
+# Now: the report that is written at the end may be one of the files that belong to it.
+commit=$(git describe --always --dirty --abbrev=12 --exclude '*' 2> /dev/null || echo unknown)
 rounds=5 secs=1 quick='' flags='' only=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -92,7 +94,7 @@ report() {
     echo
     echo "Written by \`bench/run.sh${quick:+ --quick}${flags:+ --native}${only:+ --only $only}\`: $rounds rounds of $secs s, servers interleaved."
     echo
-    echo "- Trunkline at commit \`$(git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)\`"
+    echo "- Trunkline at commit \`$commit\`"
     local crate peers=
     for crate in tokio tokio-tungstenite axum fastwebsockets tokio-websockets yawc sockudo-ws web-socket soketto; do
         peers+="${peers:+, }$crate $(version "$crate")"
