@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::command::Connect;
 use crate::error::{CommandError, Disconnect};
+use crate::gather::Rest;
 use crate::hub::{Hub, seconds};
 use crate::identity::ClientInfo;
 use crate::now::Now;
@@ -28,7 +29,7 @@ impl<E: Default> Hub<E> {
             outbox: Outbox::default(),
             latest: None,
             is_marked: false,
-            is_resting: false,
+            rest: Rest::Awake,
             times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
             commands: Bucket::full(limits.command_rate, now.instant),
             publications: Bucket::full(limits.publish_rate, now.instant),

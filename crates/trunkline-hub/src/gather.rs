@@ -18,6 +18,17 @@ use crate::limits::Limits;
 use crate::now::Now;
 use crate::session::{Session, SessionId};
 
+/// Whether a session is let be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It is not: what is published to it is written at once.
+    Awake,
+    /// It is, and nothing has been published to it meanwhile.
+    Resting,
+    /// It is, and something waits until the rests end.
+    Waiting,
+}
+
 /// Who rests, and until when. Without a delay nobody does.
 #[derive(Debug)]
 pub(crate) struct Gather {
@@ -45,13 +56,17 @@ impl Gather {
         id: SessionId,
         marked: &mut VecDeque<SessionId>,
     ) {
-        if session.is_marked || session.is_resting {
+        if session.is_marked {
+            return;
+        }
+        if session.rest != Rest::Awake {
+            session.rest = Rest::Waiting;
             return;
         }
         session.is_marked = true;
         marked.push_back(id);
         if !self.delay.is_zero() {
-            session.is_resting = true;
+            session.rest = Rest::Resting;
             self.resting.push(id);
         }
     }
@@ -70,7 +85,8 @@ impl Gather {
 }
 
 impl<E: Default> Hub<E> {
-    /// Ends the rests, if it is time.
+    /// Ends the rests, if it is time. Whoever has something that it was marked for before, and does not read, is not
+    /// marked for that again.
     pub(crate) fn end_rests(&mut self, now: Now) {
         let Self { sessions, marked, gather, .. } = self;
         if gather.due.is_none_or(|due| due > now.instant) {
@@ -80,13 +96,13 @@ impl<E: Default> Hub<E> {
         let may_rest = !gather.delay.is_zero();
         gather.resting.retain(|&id| {
             let Some(session) = sessions.get_mut(id) else { return false };
-            let has_something = !session.outbox.is_empty();
-            if has_something && !session.is_marked {
+            let waits = session.rest == Rest::Waiting;
+            if waits && !session.is_marked {
                 session.is_marked = true;
                 marked.push_back(id);
             }
-            session.is_resting = has_something && may_rest;
-            session.is_resting
+            session.rest = if waits && may_rest { Rest::Resting } else { Rest::Awake };
+            session.rest == Rest::Resting
         });
         gather.arm(now);
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::broker::{Outcome, RequestId};
 use crate::channel::ChannelId;
 use crate::error::Disconnect;
+use crate::gather::Rest;
 use crate::identity::ClientInfo;
 use crate::outbox::{Newest, Outbox};
 use crate::pending::Pending;
@@ -57,8 +58,8 @@ pub(crate) struct Session<E> {
     pub(crate) latest: Option<Box<Newest<E>>>,
     /// It is in the list of those that have something to write.
     pub(crate) is_marked: bool,
-    /// It was told a publication a moment ago; the next one waits: see [`Gather`](crate::gather::Gather).
-    pub(crate) is_resting: bool,
+    /// It was told a publication a moment ago, and the next one waits: see [`Gather`](crate::gather::Gather).
+    pub(crate) rest: Rest,
     pub(crate) times: Times,
     pub(crate) commands: Bucket,
     pub(crate) publications: Bucket,

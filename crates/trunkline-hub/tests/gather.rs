@@ -103,6 +103,20 @@ fn the_end_of_a_session_does_not_wait() {
 }
 
 #[test]
+fn whoever_does_not_read_is_not_marked_again_for_what_waits_already() {
+    let mut world = World::new(delayed(open_options()));
+    let session = subscribed(&mut world, "anna");
+    world.publish("news", "a");
+    world.publish("news", "b");
+    assert_eq!(world.hub.poll_marked(), Some(session));
+    // It is full, so nothing is taken from its outbox.
+    world.pass(10 * DELAY);
+    assert_eq!(world.hub.poll_marked(), None);
+    world.publish("news", "c");
+    assert_eq!(world.hub.poll_marked(), Some(session));
+}
+
+#[test]
 fn a_session_that_is_gone_leaves_nothing_that_rests() {
     let mut world = World::new(delayed(open_options()));
     let session = subscribed(&mut world, "anna");
