@@ -114,11 +114,13 @@ impl Server {
         loop {
             tokio::select! {
                 Some(part) = self.broken.recv() => return part,
-                () = tokio::time::sleep(LOG_CHECK_INTERVAL) => {
+                () = tokio::time::sleep(LOG_CHECK_INTERVAL), if self.log.is_some() => {
                     if self.log.as_ref().is_some_and(Log::has_ended) {
                         return Part::Log;
                     }
                 }
+                // All have ended in order.
+                else => return std::future::pending().await,
             }
         }
     }
