@@ -5,4 +5,6 @@ set -euo pipefail
 
 cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 # With features off there is less to use, and other lints speak up.
-cargo clippy --locked -p trunkline --no-default-features --features client,server -- -D warnings
+for features in '' client server client,server; do
+    cargo clippy --locked -p trunkline --no-default-features --features "$features" -- -D warnings
+done

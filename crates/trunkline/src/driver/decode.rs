@@ -1,7 +1,5 @@
 //! Bytes into events, and events into whatever is waited for: one message, a batch, a chunk.
 
-use std::collections::VecDeque;
-
 use bytes::{Buf, BytesMut};
 use trunkline_proto::message::{InPlace, Masked};
 use trunkline_proto::{Connection, Event, Input, Message, Received};
@@ -10,10 +8,6 @@ use super::clock::Clock;
 use crate::error::Error;
 use crate::observe::Life;
 use crate::scratch::SHARED_FROM;
-
-/// Messages that are received while a `send` waits for the peer are kept up to this many bytes. After
-/// that the socket is left alone, and the peer feels the backpressure.
-const READ_AHEAD_BYTES: usize = 64 << 10;
 
 /// What is done with events as they are decoded.
 pub(crate) trait Sink {
@@ -40,27 +34,6 @@ pub(crate) enum Next {
     Messages,
     /// Nothing for now.
     Nothing,
-}
-
-#[derive(Default)]
-pub(super) struct Ahead {
-    pub(super) messages: VecDeque<Message>,
-    pub(super) bytes: usize,
-}
-
-impl Sink for Ahead {
-    fn on_event(&mut self, event: Event<'_>) -> Next {
-        if let Event::Message(received) = event {
-            let message = received.into_message();
-            self.bytes += message.len() + size_of::<Message>();
-            self.messages.push_back(message);
-        }
-        if self.is_satisfied() { Next::Nothing } else { Next::Any }
-    }
-
-    fn is_satisfied(&self) -> bool {
-        self.bytes >= READ_AHEAD_BYTES
-    }
 }
 
 /// Throws messages away.

@@ -58,6 +58,7 @@ impl<S> Driver<S> {
 
 /// Without servers there is nobody to give orders.
 #[cfg(not(feature = "server"))]
+#[expect(clippy::needless_pass_by_ref_mut, reason = "with servers they change it")]
 impl<S> Driver<S> {
     pub(super) fn obey(&mut self) {}
 
