@@ -10,9 +10,13 @@
 //! `cargo run --release -p trunkline-sim -- --seed N` replays it with a trace.
 
 mod broker;
+mod checks;
 mod client;
+mod figures;
 mod link;
 mod random;
+mod settings;
 mod world;
 
-pub use world::{Failure, Figures, Trace, run};
+pub use figures::Figures;
+pub use world::{Failure, Trace, run};

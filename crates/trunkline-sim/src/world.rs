@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_hub::broker::{Answer, Delivery};
-use trunkline_hub::limits::{Limits, Rate};
+use trunkline_hub::limits::Limits;
 use trunkline_hub::{
-    Allowed, ChannelName, ChannelOptions, Command, Connect, Disconnect, Entropy, Gauges, History,
-    HistoryFilter, HistoryOptions, Hub, Namespaces, Now, Overflow, RecoveryMode, Selector,
-    ServerSubscription, SessionId, Settings, Subscribe, SubscribeRights,
+    ChannelName, Command, Connect, Disconnect, Entropy, Gauges, History, HistoryFilter, Hub, Now,
+    Selector, ServerSubscription, SessionId, Settings, Subscribe, SubscribeRights,
 };
 
 use crate::broker::Broker;
-use crate::client::{Broken, CACHE, Client, Subject};
+use crate::client::{Broken, Client, Subject};
+use crate::figures::Figures;
 use crate::link::{Arrival, Link};
 use crate::random::Random;
+use crate::settings::{limits, namespaces};
 
 const HUBS: usize = 3;
 const CLIENTS: usize = 8;
@@ -45,51 +46,6 @@ pub struct Failure {
     pub broken: String,
 }
 
-/// What happened in a world, or in several.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Figures {
-    /// Entries that clients were sent.
-    pub entries: u64,
-    /// Publications that hubs put into outboxes.
-    pub deliveries: u64,
-    /// Recoveries that gave back everything.
-    pub recovered: u64,
-    /// Recoveries that could not.
-    pub unrecovered: u64,
-    /// Subscriptions that were told of a loss.
-    pub insufficient: u64,
-    /// Sessions that were closed because they did not read.
-    pub slow: u64,
-    /// Publications dropped where the namespace says so.
-    pub dropped: u64,
-    /// Commands answered with an error.
-    pub errors: u64,
-    /// Restarts of the broker.
-    pub restarts: u64,
-    /// Hubs that were drained to the last session.
-    pub drains: u64,
-    /// Connections that ended because their token did.
-    pub expired: u64,
-}
-
-impl Figures {
-    /// Adds those of another world.
-    pub const fn add(&mut self, other: &Self) {
-        self.entries += other.entries;
-        self.deliveries += other.deliveries;
-        self.recovered += other.recovered;
-        self.unrecovered += other.unrecovered;
-        self.insufficient += other.insufficient;
-        self.slow += other.slow;
-        self.dropped += other.dropped;
-        self.errors += other.errors;
-        self.restarts += other.restarts;
-        self.drains += other.drains;
-        self.expired += other.expired;
-    }
-}
-
 /// Is told what happens, line by line.
 pub type Trace<'a> = &'a mut dyn FnMut(String);
 
@@ -107,17 +63,17 @@ pub fn run(seed: u64, trace: Option<Trace<'_>>) -> Result<Figures, Failure> {
 
 /// These clients encode nothing.
 #[derive(Debug, Default)]
-struct NotEncoded;
+pub(crate) struct NotEncoded;
 
-struct World<'a> {
+pub(crate) struct World<'a> {
     random: Random,
-    hubs: Vec<Hub<NotEncoded>>,
-    limits: Arc<Limits>,
-    broker: Broker,
+    pub(crate) hubs: Vec<Hub<NotEncoded>>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) broker: Broker,
     link: Link,
-    clients: Vec<Client>,
+    pub(crate) clients: Vec<Client>,
     start: Instant,
-    now_ms: u64,
+    pub(crate) now_ms: u64,
     /// How far the other clock has been set wrong.
     step_ms: i64,
     /// How often the broker fails: some worlds are calm, so that what is rare is not drowned.
@@ -136,59 +92,6 @@ struct World<'a> {
 
 fn channel(name: &str) -> ChannelName {
     ChannelName::new(name).expect("a good name")
-}
-
-fn limits(write_delay: Duration) -> Limits {
-    let plenty = Rate { per_second: 1e6, burst: 1e6 };
-    Limits {
-        outbox_entries: 24,
-        outbox_bytes: 4_000,
-        join_buffer: 4,
-        recovery_publications: 8,
-        command_rate: plenty,
-        publish_rate: plenty,
-        write_delay,
-        ..Limits::default()
-    }
-}
-
-fn namespaces() -> Namespaces {
-    let all = Allowed { clients: true, subscribers: true, anonymous: true };
-    let history = HistoryOptions {
-        size: 12,
-        ttl: Duration::from_secs(300),
-        meta_ttl: Duration::from_secs(3600),
-    };
-    let plain = ChannelOptions {
-        presence: true,
-        join_leave: true,
-        subscribe: all,
-        publish: all,
-        history_read: all,
-        presence_read: all,
-        overflow: Overflow::DropOldest,
-        ..ChannelOptions::default()
-    };
-    let recovering = ChannelOptions {
-        history,
-        force_recovery: true,
-        overflow: Overflow::Disconnect,
-        ..plain.clone()
-    };
-    let asked = ChannelOptions {
-        force_recovery: false,
-        allow_recovery: true,
-        allow_positioning: true,
-        ..recovering.clone()
-    };
-    let cache = ChannelOptions { recovery_mode: RecoveryMode::Cache, ..recovering.clone() };
-    let every = Duration::from_millis(300);
-    let latest = ChannelOptions { overflow: Overflow::LatestOnly { every }, ..plain.clone() };
-    Namespaces::new(recovering)
-        .with("asked", asked)
-        .with(CACHE, cache)
-        .with("plain", plain)
-        .with("latest", latest)
 }
 
 impl<'a> World<'a> {
@@ -625,47 +528,6 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// No session outlives its token, however the clock on the wall is set.
-    ///
-    /// Outboxes keep within their bounds, whoever reads or does not. One reply may go beyond, and none is larger here
-    /// than an outbox.
-    fn check(&self) -> Result<(), Broken> {
-        for (index, client) in self.clients.iter().enumerate() {
-            let Some(view) = client.session.and_then(|it| self.hubs[client.hub].view(it)) else {
-                continue;
-            };
-            if client.ends_ms.is_some_and(|it| it < self.now_ms) {
-                return Err(format!("client {index} was to expire at {:?}", client.ends_ms));
-            }
-            let is_over = view.outbox_entries > self.limits.outbox_entries
-                || view.outbox_bytes > 2 * self.limits.outbox_bytes && view.outbox_entries > 1;
-            if is_over {
-                return Err(format!(
-                    "{} entries and {} bytes wait for client {index}",
-                    view.outbox_entries, view.outbox_bytes
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whoever reads is told everything at once, or after `write_delay`.
-    fn check_waits(&mut self) -> Result<(), Broken> {
-        let most = self.limits.write_delay.as_millis();
-        for (index, client) in self.clients.iter_mut().enumerate() {
-            let view = client.session.and_then(|it| self.hubs[client.hub].view(it));
-            let waits = view.is_some_and(|it| it.outbox_entries > 0) && !client.is_stalled;
-            let since = waits.then(|| client.waits_since_ms.unwrap_or(self.now_ms));
-            client.waits_since_ms = since;
-            if since.is_some_and(|since| u128::from(self.now_ms - since) > most) {
-                return Err(format!(
-                    "client {index} reads, and something has waited since {since:?}"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Nothing fails any more: in a while everybody knows what is true.
     fn be_quiet(&mut self) -> Result<(), Broken> {
         self.note(format_args!("quiet"));
@@ -682,39 +544,6 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn check_client(&self, index: usize) -> Result<(), Broken> {
-        let client = &self.clients[index];
-        if let Some(asked) = client.asked.front() {
-            return Err(format!("client {index} has no reply to {asked:?}"));
-        }
-        let Some(session) = client.session else { return Ok(()) };
-        let view = self.hubs[client.hub].view(session).ok_or("an open session has no view")?;
-        let mut there = view.channels;
-        there.sort_unstable();
-        if !there.iter().eq(client.subscriptions.keys()) {
-            return Err(format!("client {index} is on {there:?}, and does not know it"));
-        }
-        for (channel, here) in &client.subscriptions {
-            let top = self.broker.top(channel);
-            if here.at.is_some() && here.at != top {
-                return Err(format!("client {index} on {channel} is at {here:?}, not {top:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_presence(&self, name: &ChannelName) -> Result<(), Broken> {
-        let is_there = |it: &&Client| it.subscriptions.contains_key(name);
-        let mut there: Vec<_> =
-            self.clients.iter().filter(is_there).filter_map(|it| it.client).collect();
-        there.sort_unstable();
-        let present = self.broker.present(name, self.now_ms);
-        if there == present {
-            return Ok(());
-        }
-        Err(format!("present on {name} are {present:?}, and there are {there:?}"))
-    }
-
     /// When all have gone, nothing is left.
     fn leave(&mut self) -> Result<(), Broken> {
         for client in &mut self.clients {
@@ -729,19 +558,8 @@ impl<'a> World<'a> {
             self.check_presence(&channel(name))?;
         }
         self.pass(60_000)?;
-        for hub in &mut self.hubs {
-            if hub.gauges() != Gauges::default() {
-                return Err(format!("all have gone, and there are {:?}", hub.gauges()));
-            }
-            if let Some(due) = hub.poll_timeout() {
-                return Err(format!("all have gone, and something is due at {due:?}"));
-            }
-            if let Some(request) = hub.poll_request() {
-                return Err(format!("all have gone, and the hub asks {request:?}"));
-            }
-            if let Some(session) = hub.poll_marked() {
-                return Err(format!("all have gone, and {session:?} has something to write"));
-            }
+        self.check_empty()?;
+        for hub in &self.hubs {
             let counts = hub.counts();
             self.figures.deliveries += counts.deliveries;
             self.figures.recovered += counts.recovered;
