@@ -4,10 +4,11 @@ import base64
 import hashlib
 import re
 import socket
+from functools import partial
 
 import heads_of_servers as heads
 import inputs
-from wire import BOMB_PATIENCE_S, PATIENCE_S, read_answer, read_frame, read_head, send
+from wire import PATIENCE_S, read_answer, read_frame, read_head, send
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # How long a client may take to come back.
@@ -57,7 +58,7 @@ def answer_early(port, data, way):
         return read_answer(stream) if first == "taken" else first
 
 
-def answer_frames(port, data, way, answer=heads.GOOD, patience_s=PATIENCE_S):
+def answer_frames(port, data, way, answer, patience_s):
     """A close code, "taken" or "silent"; "cannot" where the client does not offer what the input takes."""
     stream, request = port.accept()
     with stream:
@@ -70,14 +71,6 @@ def answer_frames(port, data, way, answer=heads.GOOD, patience_s=PATIENCE_S):
         return read_answer(stream, patience_s)
 
 
-def answer_compressed(port, data, way):
-    return answer_frames(port, data, way, heads.DEFLATE)
-
-
-def answer_bomb(port, data, way):
-    return answer_frames(port, data, way, heads.DEFLATE, BOMB_PATIENCE_S)
-
-
 def classes():
     """Of each class its name, how to answer, and the inputs with what is right."""
     failed = {"refused", 1002, 1010}
@@ -86,6 +79,6 @@ def classes():
     yield "early frames", answer_early, [(inputs.encode(0x81, b"early", False), "taken")]
     yield "endless heads", answer_head, [(head, failed) for head in heads.ENDLESS]
     yield "compression not offered", answer_head, [(head, failed) for head in heads.AGREEMENTS]
-    for name, with_deflate, rows in inputs.classes(masked=False):
-        answer = answer_bomb if name == "bombs" else answer_compressed if with_deflate else answer_frames
-        yield name, answer, rows
+    for name, with_deflate, patience_s, rows in inputs.classes(masked=False):
+        answer = heads.DEFLATE if with_deflate else heads.GOOD
+        yield name, partial(answer_frames, answer=answer, patience_s=patience_s), rows

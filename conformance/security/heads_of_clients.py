@@ -1,22 +1,15 @@
 """Requests that RFC 6455, 7692, 9110 and 9112 say a server must or should refuse: (bytes, answers), where answers are
 statuses that name the fault. See inputs.py for frames, and heads_of_servers.py for the answers."""
+from head import Head
 
 KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 VERSION = "Sec-WebSocket-Version: 13\r\n"
-GOOD = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{KEY}{VERSION}\r\n"
+REQUEST = Head(f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{KEY}{VERSION}\r\n")
+instead, also = REQUEST.instead, REQUEST.also
 
 BAD_REQUEST = {400}
 NO_VERSION = {400, 426}
 NO_UPGRADE = {400, 404, 405, 426}
-
-
-def instead(what, other):
-    assert what in GOOD, what
-    return GOOD.replace(what, other, 1)
-
-
-def also(fields):
-    return GOOD[:-2] + fields + "\r\n"
 
 
 def heads():
@@ -59,5 +52,5 @@ def offers():
 
 HANDSHAKE = [(head.encode("latin-1"), answers) for head, answers in heads()]
 OFFERS = [head.encode() for head in offers()]
-GOOD = GOOD.encode()
-DEFLATE = GOOD[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+GOOD = REQUEST.encode()
+DEFLATE = also("Sec-WebSocket-Extensions: permessage-deflate\r\n").encode()

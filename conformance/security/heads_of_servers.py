@@ -2,23 +2,16 @@
 
 `{key}` stands for the key of the client, `{accept}` for what proves that it was read.
 """
+from head import Head
 
 STATUS = "HTTP/1.1 101 Switching Protocols\r\n"
 UPGRADE = "Upgrade: websocket\r\n"
 CONNECTION = "Connection: Upgrade\r\n"
 ACCEPT = "Sec-WebSocket-Accept: {accept}\r\n"
-GOOD = f"{STATUS}{UPGRADE}{CONNECTION}{ACCEPT}\r\n"
+GOOD = Head(f"{STATUS}{UPGRADE}{CONNECTION}{ACCEPT}\r\n")
+instead, also = GOOD.instead, GOOD.also
 # What a client reads at most of a head is its own business, but for one that has no limit at all.
 ENDLESS_BYTES = 16 << 20
-
-
-def instead(what, other):
-    assert what in GOOD, what
-    return GOOD.replace(what, other, 1)
-
-
-def also(fields):
-    return GOOD[:-2] + fields + "\r\n"
 
 
 def bad():

@@ -6,6 +6,8 @@ See heads_of_clients.py and heads_of_servers.py for handshakes.
 """
 import zlib
 
+from wire import BOMB_PATIENCE_S, PATIENCE_S
+
 # More than what any of the peers takes as one message.
 BOMB_BYTES = 200 << 20
 
@@ -138,11 +140,12 @@ def good_compressed(frame):
 
 
 def classes(masked):
-    """What a client sends is masked. Of each class: its name, whether compression is agreed on first, and the inputs."""
+    """What a client sends is masked. Of each class: its name, whether compression is agreed on first, for how long the
+    peer may think, and the inputs."""
     def frame(first, payload=b"", wrong=False):
         return encode(first, payload, masked != wrong)
     plain = [("frames", frames), ("fragments", fragments), ("control frames", controls), ("UTF-8", texts),
              ("close", closes), ("good input", good)]
     deflate = [("compressed frames", compressed), ("bombs", bombs), ("good compressed", good_compressed)]
-    return [(name, with_deflate, list(rows(frame)))
+    return [(name, with_deflate, BOMB_PATIENCE_S if rows is bombs else PATIENCE_S, list(rows(frame)))
             for with_deflate, group in ((False, plain), (True, deflate)) for name, rows in group]

@@ -1,9 +1,10 @@
 """Feeds inputs to a server."""
 import socket
+from functools import partial
 
 import heads_of_clients as heads
 import inputs
-from wire import BOMB_PATIENCE_S, PATIENCE_S, read_answer, read_head, send
+from wire import PATIENCE_S, read_answer, read_head, send
 
 
 def connect(url):
@@ -34,7 +35,7 @@ def ask_offer(url, data, way):
         return int(head.split(b" ", 2)[1]) if head else "silent"
 
 
-def ask_frames(url, data, way, request=heads.GOOD, patience_s=PATIENCE_S):
+def ask_frames(url, data, way, request, patience_s):
     """A close code, "taken" or "silent"; "cannot" where the server does not agree on what the input takes."""
     with connect(url) as stream:
         stream.sendall(request)
@@ -45,14 +46,6 @@ def ask_frames(url, data, way, request=heads.GOOD, patience_s=PATIENCE_S):
             return "cannot"
         send(stream, data, way)
         return read_answer(stream, patience_s)
-
-
-def ask_compressed(url, data, way):
-    return ask_frames(url, data, way, heads.DEFLATE)
-
-
-def ask_bomb(url, data, way):
-    return ask_frames(url, data, way, heads.DEFLATE, BOMB_PATIENCE_S)
 
 
 def ended(stream):
@@ -69,6 +62,6 @@ def classes():
     yield "handshake", ask_head, heads.HANDSHAKE
     # Declined: without a word about it, or with the whole request.
     yield "offers of compression", ask_offer, [(head, {101, 400}) for head in heads.OFFERS]
-    for name, with_deflate, rows in inputs.classes(masked=True):
-        ask = ask_bomb if name == "bombs" else ask_compressed if with_deflate else ask_frames
-        yield name, ask, rows
+    for name, with_deflate, patience_s, rows in inputs.classes(masked=True):
+        request = heads.DEFLATE if with_deflate else heads.GOOD
+        yield name, partial(ask_frames, request=request, patience_s=patience_s), rows
