@@ -56,10 +56,38 @@ struct Figures {
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Self { snapshot, metrics, refused, insecure, uptime_s } = self;
-        let (counts, broker) = (&snapshot.counts, &snapshot.broker);
+        for (name, help, value) in self.counters() {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
+        }
+        for Family { name, help, reasons } in &self.refused {
+            let family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            labelled(family, "reason", reasons, ConstCounter::new)?;
+        }
+        let help = "Settings that switch checks off: 1 where one does";
+        let family = encoder.encode_descriptor("insecure", help, None, MetricType::Gauge)?;
+        labelled(family, "setting", &self.insecure, |it| ConstGauge::new(i64::from(it)))?;
+        for (name, help, value) in self.gauges() {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Its name, what it is, and how much.
+type Figure = (&'static str, &'static str, u64);
+
+impl Figures {
+    fn counters(&self) -> impl Iterator<Item = Figure> {
+        let (counts, broker) = (&self.snapshot.counts, &self.snapshot.broker);
         let counters = [
-            ("sent_bytes", "Bytes of payload that were sent to clients", snapshot.bytes_out),
+            ("sent_bytes", "Bytes of payload that were sent to clients", self.snapshot.bytes_out),
             ("commands", "Commands of clients", counts.commands),
             ("command_errors", "Commands that were answered with an error", counts.errors),
             (
@@ -108,28 +136,17 @@ impl Collector for Figures {
                 broker.refused,
             ),
         ];
-        let log_counters = snapshot.log.iter().flat_map(|it| {
+        let of_log = self.snapshot.log.iter().flat_map(|it| {
             [
                 ("log_commits", "Times that the log on disk was written", it.commits),
                 ("log_failures", "Times that the disk did not take what was written", it.failures),
             ]
         });
-        for (name, help, value) in metrics.iter().copied().chain(counters).chain(log_counters) {
-            let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                counter.metric_type(),
-            )?)?;
-        }
-        for Family { name, help, reasons } in refused {
-            let family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            labelled(family, "reason", reasons, ConstCounter::new)?;
-        }
-        let help = "Settings that switch checks off: 1 where one does";
-        let family = encoder.encode_descriptor("insecure", help, None, MetricType::Gauge)?;
-        labelled(family, "setting", insecure, |it| ConstGauge::new(i64::from(it)))?;
+        self.metrics.iter().copied().chain(counters).chain(of_log)
+    }
+
+    fn gauges(&self) -> impl Iterator<Item = Figure> {
+        let (snapshot, broker) = (&self.snapshot, &self.snapshot.broker);
         let gauges = [
             ("connections", "Sessions that are open", snapshot.sessions as u64),
             ("users", "Different users among them", snapshot.users as u64),
@@ -142,20 +159,16 @@ impl Collector for Figures {
                 "Clients whose presence is kept, once per channel",
                 broker.presences as u64,
             ),
-            ("uptime_seconds", "Since the start", *uptime_s),
+            ("uptime_seconds", "Since the start", self.uptime_s),
             ("memory_bytes", "Memory of the process", process::memory_bytes().unwrap_or_default()),
         ];
-        let log_gauges = snapshot.log.iter().flat_map(|it| {
+        let of_log = snapshot.log.iter().flat_map(|it| {
             [
                 ("log_disk_bytes", "Bytes of disk that the log takes", it.disk_bytes),
                 ("log_failing", "1 while the disk takes nothing", u64::from(it.is_failing)),
             ]
         });
-        for (name, help, value) in gauges.into_iter().chain(log_gauges) {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
-        Ok(())
+        gauges.into_iter().chain(of_log)
     }
 }
 
