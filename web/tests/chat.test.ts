@@ -43,7 +43,7 @@ test("two tabs chat, see each other, and lose nothing when the server is killed"
     await live(ben, false);
     await say(ada, "Written while the server was away");
     await say(ben, "Me too");
-    expect(await ada.locator(".message.pending").count()).toBe(1);
+    await expect.poll(() => ada.locator(".message.pending").count()).toBe(1);
     await stage.shot(ada, "chat-pending");
   });
 
@@ -52,8 +52,8 @@ test("two tabs chat, see each other, and lose nothing when the server is killed"
   for (const page of [ada, ben]) {
     await page.locator(".message.sent", { hasText: "Written while" }).waitFor();
     await page.locator(".message.sent", { hasText: "Me too" }).waitFor();
-    expect(await page.locator(".message.pending").count()).toBe(0);
-    expect(await page.locator(".message").count()).toBe(4);
+    await expect.poll(() => page.locator(".message.pending").count()).toBe(0);
+    await expect.poll(() => page.locator(".message").count()).toBe(4);
   }
   expect(await texts(ada)).toEqual(await texts(ben));
 
