@@ -1,10 +1,12 @@
 //! Who may come in: connections in all, from one address, and how fast.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::address::Address;
+use crate::bucket::Bucket;
 use crate::config::Config;
 
 /// How many connections there may be.
@@ -63,25 +65,6 @@ pub enum NoSeat {
     AddressFull,
     /// They come too fast.
     TooFast,
-}
-
-/// What belongs to one subscriber of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Address {
-    V4(Ipv4Addr),
-    V6([u16; 4]),
-}
-
-impl From<IpAddr> for Address {
-    fn from(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, ..] = ip.segments();
-                Self::V6([a, b, c, d])
-            }
-        }
-    }
 }
 
 /// Counts who is in. Cheap to clone.
@@ -191,38 +174,6 @@ impl Drop for Seat {
         if let Some(from) = taken.by_address.get_mut(&self.address) {
             from.seats -= 1;
         }
-    }
-}
-
-/// Allows something at a rate, and some of it at once.
-#[derive(Debug)]
-pub(crate) struct Bucket {
-    tokens: f64,
-    filled: Instant,
-}
-
-impl Bucket {
-    pub(crate) const fn full(burst: f64, now: Instant) -> Self {
-        Self { tokens: burst, filled: now }
-    }
-
-    pub(crate) fn take(&mut self, rate: f64, burst: f64, now: Instant) -> bool {
-        self.tokens = self.level(rate, burst, now);
-        self.filled = now;
-        let allowed = self.tokens >= 1.0;
-        if allowed {
-            self.tokens -= 1.0;
-        }
-        allowed
-    }
-
-    pub(crate) fn is_full(&self, rate: f64, burst: f64, now: Instant) -> bool {
-        self.level(rate, burst, now) >= burst
-    }
-
-    pub(crate) fn level(&self, rate: f64, burst: f64, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        (self.tokens + passed * rate).min(burst)
     }
 }
 

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::admission::{Address, Bucket};
+use crate::address::Address;
+use crate::bucket::Bucket;
 
 /// Addresses that are remembered: 1 MiB or so. Who has more of them has more tries than this could count, and is
 /// not to push others out.

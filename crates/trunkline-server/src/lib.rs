@@ -18,7 +18,9 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 
+mod address;
 mod body_deadline;
+mod bucket;
 mod budget;
 mod contained;
 mod door;
