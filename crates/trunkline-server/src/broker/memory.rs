@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use trunkline_hub::Now;
-use trunkline_hub::broker::{Answer, Event, Operation, Outcome, Request};
+use trunkline_hub::broker::{Answer, Request};
 
 use super::partition::Partition;
-use super::presence::Presence;
 use super::{Broker, BrokerLimits, BrokerStats, Caller, ChannelPattern, ChannelSummary, Outlet};
 
 /// A partition in memory. Every answer comes within the call that asks.
@@ -27,56 +26,6 @@ impl MemoryBroker {
     ) -> Self {
         Self { partition: Partition::new(limits, Box::new(entropy), now.instant) }
     }
-
-    fn outcome(
-        &mut self,
-        now: Now,
-        from: Caller,
-        request: Request,
-        outlet: &mut dyn Outlet,
-    ) -> Option<Outcome> {
-        let (partition, channel) = (&mut self.partition, request.channel);
-        Some(match request.operation {
-            Operation::Attach { history, filter } => {
-                partition.attach(now, from, &channel, history, &filter)
-            }
-            Operation::Detach => {
-                partition.detach(now, from, &channel);
-                return None;
-            }
-            Operation::Publish(publish) => partition.publish(now, channel, publish, outlet),
-            Operation::History { history, filter } => {
-                partition.history(now, &channel, history, &filter)
-            }
-            Operation::RemoveHistory => {
-                partition.remove_history(now, &channel);
-                Outcome::Done
-            }
-            Operation::AddPresence { info, ttl_ms } => {
-                partition.add_presence(now, &channel, info, ttl_ms)
-            }
-            Operation::RemovePresence { client } => {
-                partition.remove_presence(now, &channel, client);
-                Outcome::Done
-            }
-            Operation::Presence => {
-                let list = partition.presence(now, &channel, Presence::list);
-                Outcome::Presence(list.unwrap_or_default())
-            }
-            Operation::PresenceStats => {
-                let stats = partition.presence(now, &channel, Presence::stats);
-                Outcome::PresenceStats(stats.unwrap_or_default())
-            }
-            Operation::Join(info) => {
-                partition.tell(channel, Event::Join(info), outlet);
-                return None;
-            }
-            Operation::Leave(info) => {
-                partition.tell(channel, Event::Leave(info), outlet);
-                return None;
-            }
-        })
-    }
 }
 
 impl Broker for MemoryBroker {
@@ -87,8 +36,9 @@ impl Broker for MemoryBroker {
         request: Request,
         outlet: &mut dyn Outlet,
     ) {
-        let id = request.id;
-        if let Some(outcome) = self.outcome(now, from, request, outlet) {
+        let Request { id, channel, operation } = request;
+        let outcome = self.partition.handle_operation(now, from, channel, operation, outlet);
+        if let Some(outcome) = outcome {
             outlet.answer(from, Answer { id, outcome });
         }
     }

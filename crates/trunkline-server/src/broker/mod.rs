@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod memory;
 mod moment;
+mod operation;
 mod partition;
 mod pattern;
 mod presence;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_hub::broker::{Answer, Event, Operation, Outcome, Publish, Request, RequestId};
+use trunkline_hub::broker::{Answer, Operation, Outcome, Publish, Request, RequestId};
 use trunkline_hub::{ChannelName, CommandError, HistoryOptions, Now};
 
 use super::cleaner::Cleaner;
@@ -14,7 +14,6 @@ use super::load::LoadedPartition;
 use super::record::{encode_end, encode_head, encode_publication};
 use super::waiting::{Action, Waiting};
 use crate::broker::partition::Partition;
-use crate::broker::presence::Presence;
 use crate::broker::reserved::{Reserved, position};
 use crate::broker::results::{self, Results};
 use crate::broker::stream::{LOADED, Stream};
@@ -73,49 +72,34 @@ impl LogBroker {
     ) -> Option<Outcome> {
         let Request { id, channel, operation } = request;
         let wait = |action| Waiting { place: 0, from, id, channel: channel.clone(), action };
-        let partition = &mut self.partition;
-        Some(match operation {
+        match operation {
             Operation::Attach { history, filter } => {
-                return self.look(now, wait(Action::Attach(history, filter)), history, outlet);
+                self.look(now, wait(Action::Attach(history, filter)), history, outlet)
             }
             Operation::History { history, filter } => {
-                return self.look(now, wait(Action::History(history, filter)), history, outlet);
+                self.look(now, wait(Action::History(history, filter)), history, outlet)
             }
             Operation::Publish(publish) if publish.history.is_on() => {
-                return self.publish(now, from, id, channel, publish, outlet);
+                self.publish(now, from, id, channel, publish, outlet)
             }
-            Operation::Publish(publish) => self.pass(now, channel, publish, outlet),
+            Operation::Publish(publish) => Some(self.pass(now, channel, publish, outlet)),
             Operation::RemoveHistory => {
-                return self.remove_history(now, wait(Action::RemoveHistory), outlet);
+                self.remove_history(now, wait(Action::RemoveHistory), outlet)
             }
             Operation::Detach => {
                 self.detach(now, from, &channel);
-                return None;
+                None
             }
-            Operation::AddPresence { info, ttl_ms } => {
-                partition.add_presence(now, &channel, info, ttl_ms)
+            // What is of the moment is not written down.
+            operation @ (Operation::AddPresence { .. }
+            | Operation::RemovePresence { .. }
+            | Operation::Presence
+            | Operation::PresenceStats
+            | Operation::Join(_)
+            | Operation::Leave(_)) => {
+                self.partition.handle_operation(now, from, channel, operation, outlet)
             }
-            Operation::RemovePresence { client } => {
-                partition.remove_presence(now, &channel, client);
-                Outcome::Done
-            }
-            Operation::Presence => {
-                let list = partition.presence(now, &channel, Presence::list);
-                Outcome::Presence(list.unwrap_or_default())
-            }
-            Operation::PresenceStats => {
-                let stats = partition.presence(now, &channel, Presence::stats);
-                Outcome::PresenceStats(stats.unwrap_or_default())
-            }
-            Operation::Join(info) => {
-                partition.tell(channel, Event::Join(info), outlet);
-                return None;
-            }
-            Operation::Leave(info) => {
-                partition.tell(channel, Event::Leave(info), outlet);
-                return None;
-            }
-        })
+        }
     }
 
     /// Accepts a publication of a channel with history.
