@@ -72,6 +72,26 @@ WORKLOADS = {
     "publish-16x1": ["publish", "--conns", "16", "--window", "1", "--size", "128"],
 }
 
+# What a chart calls the rows that it shows.
+CAPTIONS = {
+    "pp-64x32": "32 B, one in flight",
+    "pp-500x1k": "1 KiB, one in flight",
+    "pipe-16x64x32": "32 B, 64 in flight",
+    "pipe-16x32x1k": "1 KiB, 32 in flight",
+    "mixed-16x16": "64 B to 4 KiB, 16 in flight",
+    "large-8x64k-bin": "64 KiB, binary",
+    "large-8x64k-utf8": "64 KiB, text",
+    "huge-4x1m": "1 MiB",
+    "fan-1k-w16": "1 000 subscribers, 16 waiting",
+    "fan-1k-w256": "the same, 256 waiting",
+    "fan-1k-50": "the same, 50 a second",
+    "fan-1k-200": "the same, 200 a second",
+    "fan-10k-w16": "10 000 subscribers, 16 waiting",
+    "fan-10k-10": "the same, 10 a second",
+    "fan-100ch-w512": "1 000 on 100 channels, 512 waiting",
+    "fan-100ch-20k": "the same, 20 000 a second",
+}
+
 ECHOES = ["raw-epoll", "raw-tokio", "tokio-tungstenite", "tokio-tungstenite-tuned", "axum", "fastwebsockets",
           "tokio-websockets", "yawc", "yawc-tuned", "sockudo-ws", "web-socket", "soketto", "trunkline"]
 # A server that takes no context over answers that clients must not either, so the two kinds have rows of their own.
