@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::channel_name::ChannelName;
 use crate::entropy::Keyed;
+use crate::moment::Moment;
 use crate::options::ChannelOptions;
 use crate::position::StreamPosition;
 use crate::session::SessionId;
@@ -38,11 +38,11 @@ pub(crate) struct Channel {
 /// When a channel's position is compared with the broker's.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
-    pub(crate) due: Option<Instant>,
+    pub(crate) due: Option<Moment>,
     /// The broker was seen to be at this offset; if the channel is not there at the next check,
     /// publications were lost.
     pub(crate) behind: Option<u64>,
-    pub(crate) armed: Option<Instant>,
+    pub(crate) armed: Option<Moment>,
 }
 
 #[derive(Debug)]

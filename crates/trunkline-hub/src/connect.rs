@@ -18,7 +18,7 @@ impl<E: Default> Hub<E> {
     /// A client has come, and has not said who it is. It has
     /// [`stale_timeout`](crate::limits::Limits::stale_timeout) to do so.
     pub fn open(&mut self, now: Now) -> SessionId {
-        let limits = &self.settings.limits;
+        let (limits, moment) = (&self.settings.limits, self.clock.moment(now.instant));
         let id = self.sessions.insert(Session {
             phase: Phase::Opened,
             identity: Arc::new(ClientInfo::unknown(self.entropy.client_id())),
@@ -30,9 +30,9 @@ impl<E: Default> Hub<E> {
             latest: None,
             is_marked: false,
             rest: Rest::Awake,
-            times: Times { stale: Some(now.instant + limits.stale_timeout), ..Times::default() },
-            commands: Bucket::full(limits.command_rate, now.instant),
-            publications: Bucket::full(limits.publish_rate, now.instant),
+            times: Times { stale: Some(moment.after(limits.stale_timeout)), ..Times::default() },
+            commands: Bucket::full(limits.command_rate, moment),
+            publications: Bucket::full(limits.publish_rate, moment),
             rates: None,
             opened_unix_ms: now.unix_ms,
         });
@@ -63,8 +63,8 @@ impl<E: Default> Hub<E> {
         identity.conn_info = connect.info.clone();
         it.rates = connect.rates.clone();
         it.client_side_refresh = connect.client_side_refresh;
-        it.times.expiry =
-            ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + self.settings.limits.expired_grace);
+        let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
+        it.times.expiry = ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace));
         let told = ttl_s.filter(|_| connect.client_side_refresh);
         it.pending.push(Waiting { id, channel: None, work: Work::Connecting });
         self.users.add(&connect.user, session);

@@ -159,9 +159,9 @@ impl<E: Default> Hub<E> {
         refreshed: Refreshed,
     ) -> Result<ReplyBody, CommandError> {
         let ttl_s = ttl_s(refreshed.expire_at, now)?;
-        let grace = self.settings.limits.expired_grace;
+        let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
         let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
-        it.times.expiry = ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + grace);
+        it.times.expiry = ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace));
         if let Some(info) = refreshed.info {
             // Its subscriptions keep what they were made with.
             Arc::make_mut(&mut it.identity).conn_info = info;
@@ -180,10 +180,10 @@ impl<E: Default> Hub<E> {
     ) -> Result<ReplyBody, CommandError> {
         let ttl_s = ttl_s(rights.expire_at, now)?;
         let id = self.channels.id(channel).ok_or(CommandError::BadRequest)?;
-        let grace = self.settings.limits.expired_grace;
+        let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
         let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
         let subscription = it.subscription_mut(id).ok_or(CommandError::BadRequest)?;
-        subscription.expiry = ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + grace);
+        subscription.expiry = ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace));
         it.renew_subscription_expiry();
         Ok(ReplyBody::SubRefresh { ttl_s })
     }

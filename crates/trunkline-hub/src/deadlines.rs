@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
 
 use crate::channel::ChannelId;
+use crate::moment::Moment;
 use crate::session::SessionId;
 
 /// Whose deadline it is.
@@ -17,11 +17,11 @@ pub(crate) enum Alarm {
 /// All deadlines of a hub. One that was put off stays where it is and is looked at when it comes, so
 /// that a message costs nothing here.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines(BinaryHeap<Reverse<(Instant, Alarm)>>);
+pub(crate) struct Deadlines(BinaryHeap<Reverse<(Moment, Alarm)>>);
 
 impl Deadlines {
     /// Adds a deadline, unless `armed` says that there is one which is as early.
-    pub(crate) fn arm(&mut self, armed: &mut Option<Instant>, due: Option<Instant>, alarm: Alarm) {
+    pub(crate) fn arm(&mut self, armed: &mut Option<Moment>, due: Option<Moment>, alarm: Alarm) {
         let Some(due) = due else { return };
         if armed.is_none_or(|armed| due < armed) {
             *armed = Some(due);
@@ -29,12 +29,12 @@ impl Deadlines {
         }
     }
 
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Moment> {
         self.0.peek().map(|Reverse((due, _))| *due)
     }
 
     /// The next one that has come by `now`.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Instant, Alarm)> {
+    pub(crate) fn pop(&mut self, now: Moment) -> Option<(Moment, Alarm)> {
         if self.next()? > now {
             return None;
         }

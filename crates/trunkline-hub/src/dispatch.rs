@@ -65,8 +65,8 @@ impl<E: Default> Hub<E> {
             return false;
         }
         self.counts.commands += 1;
-        let limits = &self.settings.limits;
-        let refused = if !it.commands.take(limits.command_rate, now.instant) {
+        let (limits, moment) = (&self.settings.limits, self.clock.moment(now.instant));
+        let refused = if !it.commands.take(limits.command_rate, moment) {
             &mut self.counts.commands_refused_connection
         } else if !it.user_may(|it| it.take_command(limits.user_command_rate, now.instant)) {
             &mut self.counts.commands_refused_user
@@ -152,8 +152,8 @@ impl<E: Default> Hub<E> {
         self.asker(session, channel).may_publish(&options)?;
         let id = self.channels.id(channel);
         let it = self.sessions.get_mut(session).ok_or(CommandError::Internal)?;
-        let limits = &self.settings.limits;
-        if !it.publications.take(limits.publish_rate, now.instant) {
+        let (limits, moment) = (&self.settings.limits, self.clock.moment(now.instant));
+        if !it.publications.take(limits.publish_rate, moment) {
             self.counts.publishes_refused_connection += 1;
             return Err(CommandError::TooManyRequests);
         }

@@ -133,10 +133,11 @@ impl<E: Default> Hub<E> {
         weight: usize,
     ) {
         let Some(channel) = self.channels.get(id) else { return };
+        let moment = self.clock.moment(now.instant);
         for member in channel.live.clone() {
             let Some(session) = self.sessions.get_mut(member) else { continue };
             let latest = session.latest.get_or_insert_default();
-            let replaced = latest.replace(now.instant, id, Rc::clone(shared), weight);
+            let replaced = latest.replace(moment, id, Rc::clone(shared), weight);
             self.counts.dropped += u64::from(replaced);
             self.release_latest(now, member);
             self.arm(member);
@@ -149,6 +150,7 @@ impl<E: Default> Hub<E> {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(newest) = session.latest.as_deref_mut() else { return };
         newest.due = None;
+        let moment = self.clock.moment(now.instant);
         let limits = &*self.settings.limits;
         let may_write = session.outbox.is_empty();
         let mut released = 0;
@@ -156,7 +158,7 @@ impl<E: Default> Hub<E> {
             if latest.push.is_none() {
                 continue;
             }
-            if latest.due > now.instant {
+            if latest.due > moment {
                 let due = latest.due;
                 newest.due = Some(newest.due.map_or(due, |it| it.min(due)));
                 continue;
@@ -175,7 +177,7 @@ impl<E: Default> Hub<E> {
             released += 1;
             let overflow = self.channels.get(*channel).map(|it| it.options.overflow);
             if let Some(Overflow::LatestOnly { every }) = overflow {
-                latest.due = now.instant + every;
+                latest.due = moment.after(every);
             }
         }
         self.counts.deliveries += released;
@@ -274,7 +276,8 @@ impl<E: Default> Hub<E> {
         if channel.positioned == 0 {
             return;
         }
-        channel.check.due = Some(now.instant + self.settings.limits.position_check_interval);
+        let interval = self.settings.limits.position_check_interval;
+        channel.check.due = Some(self.clock.moment(now.instant).after(interval));
         if is_behind {
             self.lose_position(id);
         } else {
@@ -308,7 +311,8 @@ impl<E: Default> Hub<E> {
         if page.top.offset > at.offset {
             // What is missing may be on its way.
             channel.check.behind = Some(page.top.offset);
-            channel.check.due = Some(now.instant + self.settings.limits.broker_timeout);
+            let timeout = self.settings.limits.broker_timeout;
+            channel.check.due = Some(self.clock.moment(now.instant).after(timeout));
             self.arm_channel(id);
         }
     }

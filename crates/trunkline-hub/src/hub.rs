@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::error::{CommandError, Disconnect};
 use crate::gather::Gather;
 use crate::limits::Limits;
+use crate::moment::Clock;
 use crate::now::Now;
 use crate::options::{ChannelOptions, Namespaces};
 use crate::outbox::SpareQueues;
@@ -53,6 +54,7 @@ pub struct Hub<E> {
     pub(crate) users: Users,
     pub(crate) channels: Channels,
     pub(crate) requests: Requests,
+    pub(crate) clock: Clock,
     pub(crate) deadlines: Deadlines,
     pub(crate) marked: VecDeque<SessionId>,
     pub(crate) gather: Gather,
@@ -70,6 +72,7 @@ impl<E: Default> Hub<E> {
             users: Users::new(entropy.keys()),
             channels: Channels::new(entropy.keys()),
             requests: Requests::new(entropy.keys()),
+            clock: Clock::default(),
             deadlines: Deadlines::default(),
             marked: VecDeque::new(),
             gather: Gather::new(&settings.limits),
@@ -199,7 +202,8 @@ impl<E: Default> Hub<E> {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.deadlines.next(), self.requests.next_deadline(), self.gather.due()];
+        let deadline = self.deadlines.next().and_then(|it| self.clock.instant(it));
+        let due = [deadline, self.requests.next_deadline(), self.gather.due()];
         due.into_iter().flatten().min()
     }
 

@@ -141,7 +141,7 @@ impl<E: Default> Hub<E> {
         channel.joining.push(session);
         channel.positioned += usize::from(flags.positioned);
         let info = it.info_with(&rights.info);
-        let grace = self.settings.limits.expired_grace;
+        let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
         // Most clients have one, and a vector that grows has room for four.
         if it.subscriptions.is_empty() {
             it.subscriptions.reserve_exact(1);
@@ -151,7 +151,7 @@ impl<E: Default> Hub<E> {
             place: Place::Joining { index, joining: Box::new(joining) },
             flags,
             info,
-            expiry: ttl_s.map(|ttl_s| now.instant + seconds(ttl_s) + grace),
+            expiry: ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace)),
         });
         it.renew_subscription_expiry();
         self.subscriptions += 1;
@@ -377,17 +377,17 @@ impl<E: Default> Hub<E> {
     pub(crate) fn go_live(&mut self, now: Now, session: SessionId, id: ChannelId, rest: Rest) {
         let Some(channel) = self.channels.get(id) else { return };
         let name = channel.name.clone();
-        let interval = self.settings.limits.position_check_interval;
+        let (moment, limits) = (self.clock.moment(now.instant), &self.settings.limits);
         let Some(it) = self.sessions.get_mut(session) else { return };
         let Some(subscription) = it.subscription(id) else { return };
         let (flags, info) = (subscription.flags, Arc::clone(&subscription.info));
         if flags.presence && it.times.presence.is_none() {
-            it.times.presence = Some(now.instant + self.settings.limits.presence_interval);
+            it.times.presence = Some(moment.after(limits.presence_interval));
         }
         if flags.positioned
             && let Some(channel) = self.channels.get_mut(id)
         {
-            channel.check.due.get_or_insert(now.instant + interval);
+            channel.check.due.get_or_insert_with(|| moment.after(limits.position_check_interval));
             self.arm_channel(id);
         }
         if flags.presence {

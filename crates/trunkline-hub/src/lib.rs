@@ -29,6 +29,7 @@ mod hub;
 mod identity;
 mod join;
 mod leave;
+mod moment;
 mod now;
 mod options;
 mod outbox;

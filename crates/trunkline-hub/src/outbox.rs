@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::channel::ChannelId;
 use crate::channel_name::ChannelName;
 use crate::limits::Limits;
+use crate::moment::Moment;
 use crate::reply::{Entry, PushBody, SharedPush};
 
 /// What an entry costs beyond its payload.
@@ -150,7 +150,7 @@ impl<E> Queued<E> {
 pub(crate) struct Newest<E> {
     pub(crate) channels: Vec<(ChannelId, Latest<E>)>,
     /// One of them may go out.
-    pub(crate) due: Option<Instant>,
+    pub(crate) due: Option<Moment>,
 }
 
 /// The newest publication of one of these channels.
@@ -159,14 +159,14 @@ pub(crate) struct Latest<E> {
     pub(crate) push: Option<Rc<SharedPush<E>>>,
     pub(crate) weight: usize,
     /// Not before this.
-    pub(crate) due: Instant,
+    pub(crate) due: Moment,
 }
 
 impl<E> Newest<E> {
     /// Puts `push` in the place of the one that waits. Whether there was one.
     pub(crate) fn replace(
         &mut self,
-        now: Instant,
+        now: Moment,
         channel: ChannelId,
         push: Rc<SharedPush<E>>,
         weight: usize,

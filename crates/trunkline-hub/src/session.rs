@@ -1,7 +1,6 @@
 //! [`Session`]: one client as the hub knows it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -10,6 +9,7 @@ use crate::channel::ChannelId;
 use crate::error::Disconnect;
 use crate::gather::Rest;
 use crate::identity::ClientInfo;
+use crate::moment::Moment;
 use crate::outbox::{Newest, Outbox};
 use crate::pending::Pending;
 use crate::position::{Epoch, StreamPosition};
@@ -82,23 +82,23 @@ pub(crate) struct ConnectInProgress {
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     /// A `connect` has to have come.
-    pub(crate) stale: Option<Instant>,
+    pub(crate) stale: Option<Moment>,
     /// The next ping.
-    pub(crate) ping: Option<Instant>,
+    pub(crate) ping: Option<Moment>,
     /// The pong has to have come.
-    pub(crate) pong: Option<Instant>,
+    pub(crate) pong: Option<Moment>,
     /// The connection expires, grace included.
-    pub(crate) expiry: Option<Instant>,
+    pub(crate) expiry: Option<Moment>,
     /// A subscription expires, grace included.
-    pub(crate) subscription_expiry: Option<Instant>,
+    pub(crate) subscription_expiry: Option<Moment>,
     /// Presence is renewed.
-    pub(crate) presence: Option<Instant>,
+    pub(crate) presence: Option<Moment>,
     /// The earliest deadline that has been armed.
-    pub(crate) armed: Option<Instant>,
+    pub(crate) armed: Option<Moment>,
 }
 
 impl Times {
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Moment> {
         [self.stale, self.ping, self.pong, self.expiry, self.subscription_expiry, self.presence]
             .into_iter()
             .flatten()
@@ -114,7 +114,7 @@ pub(crate) struct Subscription {
     pub(crate) flags: Flags,
     pub(crate) info: Arc<ClientInfo>,
     /// It expires, grace included.
-    pub(crate) expiry: Option<Instant>,
+    pub(crate) expiry: Option<Moment>,
 }
 
 /// What a subscription is and does.
@@ -178,7 +178,7 @@ impl<E> Session<E> {
     }
 
     /// When something is due next.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
         let latest = self.latest.as_ref().and_then(|it| it.due);
         [self.times.next(), latest].into_iter().flatten().min()
     }

@@ -1,12 +1,12 @@
 //! What happens when time has passed: pings, silence, expiry, presence that is to be renewed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::broker::Answer;
 use crate::deadlines::Alarm;
 use crate::error::{Disconnect, Unsubscribed};
 use crate::hub::{Hub, SMALL_ENTRY_BYTES};
+use crate::moment::Moment;
 use crate::now::Now;
 use crate::reply::Entry;
 use crate::session::SessionId;
@@ -19,7 +19,8 @@ impl<E: Default> Hub<E> {
         while let Some(id) = self.requests.overdue(now.instant) {
             self.handle_answer(now, Answer { id, outcome: Self::outcome_for_overdue() });
         }
-        while let Some((due, alarm)) = self.deadlines.pop(now.instant) {
+        let moment = self.clock.moment(now.instant);
+        while let Some((due, alarm)) = self.deadlines.pop(moment) {
             match alarm {
                 Alarm::Session(session) => self.handle_session_alarm(now, session, due),
                 Alarm::Channel(channel) => {
@@ -28,7 +29,7 @@ impl<E: Default> Hub<E> {
                         continue;
                     }
                     it.check.armed = None;
-                    if it.check.due.is_some_and(|due| due <= now.instant) {
+                    if it.check.due.is_some_and(|due| due <= moment) {
                         self.check_position(now, channel);
                     } else {
                         self.arm_channel(channel);
@@ -38,13 +39,14 @@ impl<E: Default> Hub<E> {
         }
     }
 
-    fn handle_session_alarm(&mut self, now: Now, session: SessionId, due: Instant) {
+    fn handle_session_alarm(&mut self, now: Now, session: SessionId, due: Moment) {
         let Some(it) = self.sessions.get_mut(session) else { return };
         if it.times.armed != Some(due) {
             return;
         }
         it.times.armed = None;
-        let has_come = |deadline: Option<Instant>| deadline.is_some_and(|it| it <= now.instant);
+        let moment = self.clock.moment(now.instant);
+        let has_come = |deadline: Option<Moment>| deadline.is_some_and(|it| it <= moment);
         if has_come(it.times.stale) {
             return self.end(session, Disconnect::STALE);
         }
@@ -83,15 +85,16 @@ impl<E: Default> Hub<E> {
         }
         let first = interval.mul_f64(0.5 + 0.5 * self.entropy.fraction());
         if let Some(it) = self.sessions.get_mut(session) {
-            it.times.ping = Some(now.instant + first);
+            it.times.ping = Some(self.clock.moment(now.instant).after(first));
         }
     }
 
     fn ping(&mut self, now: Now, session: SessionId) {
         let limits = Arc::clone(&self.settings.limits);
         let Some(it) = self.sessions.get_mut(session) else { return };
-        it.times.ping = Some(now.instant + limits.ping_interval);
-        it.times.pong = Some(now.instant + limits.pong_timeout);
+        let moment = self.clock.moment(now.instant);
+        it.times.ping = Some(moment.after(limits.ping_interval));
+        it.times.pong = Some(moment.after(limits.pong_timeout));
         self.enqueue(session, Entry::Ping, SMALL_ENTRY_BYTES);
     }
 
@@ -103,7 +106,7 @@ impl<E: Default> Hub<E> {
             .filter(|it| it.flags.presence)
             .map(|it| (it.channel, Arc::clone(&it.info)))
             .collect();
-        let next = now.instant + self.settings.limits.presence_interval;
+        let next = self.clock.moment(now.instant).after(self.settings.limits.presence_interval);
         it.times.presence = (!present.is_empty()).then_some(next);
         for (channel, info) in present {
             let Some(name) = self.channels.get(channel).map(|it| it.name.clone()) else { continue };
@@ -113,10 +116,11 @@ impl<E: Default> Hub<E> {
 
     fn end_expired_subscriptions(&mut self, now: Now, session: SessionId) {
         let Some(it) = self.sessions.get_mut(session) else { return };
+        let moment = self.clock.moment(now.instant);
         let expired: Vec<_> = it
             .subscriptions
             .iter()
-            .filter(|it| it.expiry.is_some_and(|expiry| expiry <= now.instant))
+            .filter(|it| it.expiry.is_some_and(|expiry| expiry <= moment))
             .map(|it| (it.channel, it.flags.server_side))
             .collect();
         for (channel, server_side) in expired {
