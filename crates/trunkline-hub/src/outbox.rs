@@ -20,10 +20,13 @@ const ENTRY_OVERHEAD_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Outbox<E> {
     first: Option<Queued<E>>,
-    /// What came behind it.
-    rest: VecDeque<Queued<E>>,
+    /// What came behind it, if anything did.
+    rest: Option<Queue<E>>,
     bytes: usize,
 }
+
+/// Takes as much of a session as a pointer does.
+type Queue<E> = Box<VecDeque<Queued<E>>>;
 
 #[derive(Debug)]
 struct Queued<E> {
@@ -37,7 +40,7 @@ pub(crate) struct Full;
 
 impl<E> Default for Outbox<E> {
     fn default() -> Self {
-        Self { first: None, rest: VecDeque::new(), bytes: 0 }
+        Self { first: None, rest: None, bytes: 0 }
     }
 }
 
@@ -60,10 +63,7 @@ impl<E> Outbox<E> {
         } else if self.is_full(&queued.entry, bytes, limits) {
             return Err(Full);
         } else {
-            if self.rest.capacity() == 0 {
-                self.rest = spare.take();
-            }
-            self.rest.push_back(queued);
+            self.rest.get_or_insert_with(|| spare.take()).push_back(queued);
         }
         self.bytes = bytes;
         Ok(())
@@ -77,13 +77,16 @@ impl<E> Outbox<E> {
 
     #[inline]
     pub(crate) fn pop(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
-        let queued = self.first.take().or_else(|| self.rest.pop_front())?;
+        let queued = match self.first.take() {
+            Some(first) => first,
+            None => self.rest.as_mut()?.pop_front()?,
+        };
         self.bytes = self.bytes.saturating_sub(queued.weight as usize);
-        if self.rest.is_empty() {
+        if let Some(emptied) = self.rest.take_if(|it| it.is_empty()) {
+            spare.give(emptied);
+        }
+        if self.rest.is_none() {
             self.bytes = 0;
-            if self.rest.capacity() > 0 {
-                spare.give(std::mem::take(&mut self.rest));
-            }
         }
         Some(queued.entry)
     }
@@ -108,10 +111,13 @@ impl<E> Outbox<E> {
             let removed = match self.first.take_if(|it| it.is_publication_of(channel)) {
                 Some(first) => first,
                 None => {
-                    while !self.rest.get(index).ok_or(Full)?.is_publication_of(channel) {
+                    let rest = self.rest.as_mut().ok_or(Full)?;
+                    while !rest.get(index).ok_or(Full)?.is_publication_of(channel) {
                         index += 1;
                     }
-                    self.rest.remove(index).ok_or(Full)?
+                    let removed = rest.remove(index).ok_or(Full)?;
+                    self.rest.take_if(|it| it.is_empty());
+                    removed
                 }
             };
             self.bytes = self.bytes.saturating_sub(removed.weight as usize);
@@ -125,7 +131,7 @@ impl<E> Outbox<E> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty()
+        self.first.is_none() && self.rest.is_none()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -133,7 +139,7 @@ impl<E> Outbox<E> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |it| it.len())
     }
 }
 
@@ -189,7 +195,7 @@ impl<E> Newest<E> {
 /// Empty queues with room, lent to those outboxes that hold something: a session that is idle has
 /// none, and a delivery allocates none.
 #[derive(Debug)]
-pub(crate) struct SpareQueues<E>(Vec<VecDeque<Queued<E>>>);
+pub(crate) struct SpareQueues<E>(Vec<Queue<E>>);
 
 /// Queues kept: as many as sessions that one publication may reach between two writes.
 const SPARE_QUEUES: usize = 16_384;
@@ -205,11 +211,11 @@ impl<E> Default for SpareQueues<E> {
 }
 
 impl<E> SpareQueues<E> {
-    fn take(&mut self) -> VecDeque<Queued<E>> {
-        self.0.pop().unwrap_or_else(|| VecDeque::with_capacity(NEW_ENTRIES))
+    fn take(&mut self) -> Queue<E> {
+        self.0.pop().unwrap_or_else(|| Box::new(VecDeque::with_capacity(NEW_ENTRIES)))
     }
 
-    fn give(&mut self, queue: VecDeque<Queued<E>>) {
+    fn give(&mut self, queue: Queue<E>) {
         if queue.capacity() <= SPARE_ENTRIES && self.0.len() < SPARE_QUEUES {
             self.0.push(queue);
         }

@@ -15,7 +15,9 @@ use crate::reply::ReplyBody;
 
 #[derive(Debug)]
 pub(crate) struct Pending {
-    commands: VecDeque<Waiting>,
+    /// Only while there are any: a session is idle nearly all its life.
+    #[expect(clippy::box_collection, reason = "every idle session takes as much as this does")]
+    commands: Option<Box<VecDeque<Waiting>>>,
     /// The number of the first of them.
     first: u64,
 }
@@ -69,50 +71,47 @@ impl Question {
 
 impl Default for Pending {
     fn default() -> Self {
-        Self { commands: VecDeque::new(), first: 1 }
+        Self { commands: None, first: 1 }
     }
 }
 
 impl Pending {
     pub(crate) fn is_empty(&self) -> bool {
-        self.commands.is_empty()
+        self.commands.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.commands.len()
+        self.commands.as_ref().map_or(0, |it| it.len())
     }
 
     /// The number that the next command will have.
     pub(crate) fn next_number(&self) -> u64 {
-        self.first + self.commands.len() as u64
+        self.first + self.len() as u64
     }
 
     pub(crate) fn push(&mut self, waiting: Waiting) {
-        self.commands.push_back(waiting);
+        self.commands.get_or_insert_default().push_back(waiting);
     }
 
     pub(crate) fn front_mut(&mut self) -> Option<&mut Waiting> {
-        self.commands.front_mut()
+        self.commands.as_mut()?.front_mut()
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<Waiting> {
-        let waiting = self.commands.pop_front()?;
+        let waiting = self.commands.as_mut()?.pop_front()?;
         self.first += 1;
-        if self.commands.is_empty() {
-            // An idle session owns no queue.
-            self.commands = VecDeque::new();
-        }
+        self.commands.take_if(|it| it.is_empty());
         Some(waiting)
     }
 
     pub(crate) fn by_number(&mut self, number: u64) -> Option<&mut Waiting> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.commands.get_mut(index)
+        self.commands.as_mut()?.get_mut(index)
     }
 
     /// The subscription that a command is making has been ended by somebody else.
     pub(crate) fn give_up_join(&mut self, channel: ChannelId) {
-        for waiting in &mut self.commands {
+        for waiting in self.commands.iter_mut().flat_map(|it| it.iter_mut()) {
             if matches!(waiting.work, Work::Joining(it) if it == channel) {
                 waiting.work = Work::Ready(Err(CommandError::Internal));
             }
@@ -121,7 +120,7 @@ impl Pending {
 
     /// Whether a command about `channel` has to wait for those before it.
     pub(crate) fn holds_back(&self, channel: Option<&ChannelName>) -> bool {
-        self.commands.iter().any(|it| match it.work {
+        self.commands.iter().flat_map(|it| it.iter()).any(|it| match it.work {
             Work::Connecting => true,
             Work::Held(_) | Work::Joining(_) => it.channel.as_ref() == channel,
             Work::Asked(_) | Work::Ready(_) => false,
@@ -130,6 +129,6 @@ impl Pending {
 
     pub(crate) fn clear(&mut self) {
         self.first = self.next_number();
-        self.commands = VecDeque::new();
+        self.commands = None;
     }
 }
