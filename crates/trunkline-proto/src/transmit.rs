@@ -23,13 +23,18 @@ pub(crate) struct Transmit {
     buffer: Vec<u8>,
     /// How much of `buffer` has been written.
     buffer_sent: usize,
-    /// Large payloads.
-    large: VecDeque<Large>,
-    /// How much of the first of them has been written.
-    large_sent: usize,
+    /// Large payloads, as long as there are any. On the heap: most connections never have one.
+    large: Option<Box<Larges>>,
     /// Bytes ever queued, and bytes ever written: their difference waits.
     queued: u64,
     sent: u64,
+}
+
+#[derive(Debug, Default)]
+struct Larges {
+    waiting: VecDeque<Large>,
+    /// How much of the first of them has been written.
+    sent: usize,
 }
 
 #[derive(Debug)]
@@ -91,21 +96,22 @@ impl Transmit {
 
     fn push_large(&mut self, payload: Bytes) {
         self.queued += payload.len() as u64;
-        self.large.push_back(Large { at: self.buffer.len(), payload });
+        let large = Large { at: self.buffer.len(), payload };
+        self.large.get_or_insert_default().waiting.push_back(large);
     }
 
     /// What is to be written next, if it lies in one piece: all of it but where a large payload waits.
     #[inline]
     pub(crate) fn contiguous(&self) -> Option<&[u8]> {
-        if self.large.is_empty() { self.buffer.get(self.buffer_sent..) } else { None }
+        if self.large.is_none() { self.buffer.get(self.buffer_sent..) } else { None }
     }
 
     /// Fills `slices` with what is to be written next and gives how many were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         let mut from = self.buffer_sent;
-        let mut large_from = self.large_sent;
-        let parts = self.large.iter().map(Some).chain([None]).flat_map(|large| {
+        let mut large_from = self.large.as_ref().map_or(0, |it| it.sent);
+        let parts = self.larges().map(Some).chain([None]).flat_map(|large| {
             let to = large.map_or(self.buffer.len(), |large| large.at);
             let small = self.buffer.get(from..to).unwrap_or(&[]);
             let payload = large.and_then(|large| large.payload.get(large_from..)).unwrap_or(&[]);
@@ -129,25 +135,28 @@ impl Transmit {
             return self.compact();
         }
         self.buffer.clear();
-        (self.buffer_sent, self.large_sent) = (0, 0);
-        if !self.large.is_empty() {
-            self.large.clear();
-        }
+        self.buffer_sent = 0;
+        self.large = None;
     }
 
     fn advance_within(&mut self, mut bytes: usize) {
-        while let Some(large) = self.large.front() {
+        while let Some(larges) = &mut self.large
+            && let Some(large) = larges.waiting.front()
+        {
             let small = (large.at - self.buffer_sent).min(bytes);
             self.buffer_sent += small;
             bytes -= small;
-            let payload = (large.payload.len() - self.large_sent).min(bytes);
-            self.large_sent += payload;
+            let payload = (large.payload.len() - larges.sent).min(bytes);
+            larges.sent += payload;
             bytes -= payload;
-            if self.buffer_sent < large.at || self.large_sent < large.payload.len() {
+            if self.buffer_sent < large.at || larges.sent < large.payload.len() {
                 return;
             }
-            self.large.pop_front();
-            self.large_sent = 0;
+            larges.waiting.pop_front();
+            larges.sent = 0;
+            if larges.waiting.is_empty() {
+                self.large = None;
+            }
         }
         self.buffer_sent += bytes;
     }
@@ -157,7 +166,12 @@ impl Transmit {
             return;
         }
         self.buffer.drain(..self.buffer_sent);
-        for large in &mut self.large {
+        self.count_from_sent();
+    }
+
+    /// The bytes of the buffer that have been written are gone from it.
+    fn count_from_sent(&mut self) {
+        for large in self.large.iter_mut().flat_map(|it| &mut it.waiting) {
             large.at -= self.buffer_sent;
         }
         self.buffer_sent = 0;
@@ -168,10 +182,6 @@ impl Transmit {
     pub(crate) fn take_buffer(&mut self) -> Option<Vec<u8>> {
         if !self.is_empty() || self.buffer.capacity() == 0 {
             return None;
-        }
-        // The deque goes with it: it is allocated only while large payloads are under way.
-        if self.large.capacity() > 0 {
-            self.large = VecDeque::new();
         }
         Some(std::mem::take(&mut self.buffer))
     }
@@ -192,16 +202,17 @@ impl Transmit {
             return None;
         }
         let right_sized = unsent.to_vec();
-        for large in &mut self.large {
-            large.at -= self.buffer_sent;
-        }
-        self.buffer_sent = 0;
+        self.count_from_sent();
         Some(std::mem::replace(&mut self.buffer, right_sized))
     }
 
     /// Bytes of memory that what waits holds on to.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.buffer.capacity() + self.large.iter().map(|large| large.payload.len()).sum::<usize>()
+        self.buffer.capacity() + self.larges().map(|large| large.payload.len()).sum::<usize>()
+    }
+
+    fn larges(&self) -> impl Iterator<Item = &Large> {
+        self.large.iter().flat_map(|it| &it.waiting)
     }
 }
 
@@ -235,7 +246,7 @@ mod tests {
 
     /// What waits, one slice after the other.
     fn waiting(transmit: &Transmit) -> Vec<u8> {
-        let mut slices = vec![IoSlice::new(&[]); 2 * transmit.large.len() + 1];
+        let mut slices = vec![IoSlice::new(&[]); 2 * transmit.larges().count() + 1];
         let filled = transmit.slices(&mut slices);
         slices[..filled].iter().map(|slice| &slice[..]).collect::<Vec<_>>().concat()
     }
