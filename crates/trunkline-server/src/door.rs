@@ -34,7 +34,7 @@ use crate::contained::unless_panicked;
 use crate::dialect::centrifugo::Encoding;
 use crate::metrics::NoHandshake;
 use crate::node::Node;
-use crate::peer;
+use crate::peer::{self, Peer};
 use crate::reception::Reception;
 use crate::rewind::Rewind;
 use crate::routes;
@@ -73,28 +73,37 @@ impl Door {
         &self.reception
     }
 
-    /// Serves one socket. A WebSocket lives on in a task of its own, which is not as large as this one.
-    pub(crate) async fn serve(
+    /// Serves one socket, as long as it is there.
+    pub(crate) fn serve(
         self: Arc<Self>,
         shard: Rc<Shard>,
-        tcp: TcpStream,
+        tcp: std::net::TcpStream,
         from: SocketAddr,
         seat: Seat,
-    ) {
-        let entered = {
-            let entering = pin!(self.enter(&shard, tcp, from, seat));
-            unless_panicked(entering).await
+    ) -> impl Future<Output = ()> {
+        peer::run(Box::pin(self.let_in(shard, tcp, from, seat)))
+    }
+
+    /// Gives the client that the socket is of, if it becomes a WebSocket.
+    async fn let_in(
+        self: Arc<Self>,
+        shard: Rc<Shard>,
+        tcp: std::net::TcpStream,
+        from: SocketAddr,
+        seat: Seat,
+    ) -> Option<Peer<Transport>> {
+        let tcp = TcpStream::from_std(tcp).ok()?;
+        let entered = unless_panicked(pin!(self.enter(&shard, tcp, from, seat))).await;
+        let Some(entered) = entered else {
+            self.reception.metrics().panicked();
+            return None;
         };
-        let Some(entered) = entered else { return self.reception.metrics().panicked() };
-        match entered {
-            Ok(Some((ws, encoding, seat))) => {
-                let (reception, from) = (Arc::clone(&self.reception), from.ip());
-                let seat = Some(seat);
-                tokio::task::spawn_local(peer::run(shard, reception, ws, encoding, seat, from));
-            }
-            Ok(None) => {}
-            Err(why) => self.reception.metrics().handshakes_refused.count(why),
-        }
+        let (ws, encoding, seat) = entered.unwrap_or_else(|why| {
+            self.reception.metrics().handshakes_refused.count(why);
+            None
+        })?;
+        let reception = Arc::clone(&self.reception);
+        Some(Peer::new(shard, reception, ws, encoding, Some(seat), from.ip()))
     }
 
     async fn enter(
@@ -108,7 +117,8 @@ impl Door {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut stream = Transport::from(tcp);
         if let Some(tls) = self.reception.tls() {
-            let secured = timeout_at(deadline, tls.accept(stream)).await;
+            // On the heap, as is plain HTTP: most sockets need neither, and both are larger than all else.
+            let secured = Box::pin(timeout_at(deadline, tls.accept(stream))).await;
             let secured = secured.map_err(|_| NoHandshake::Timeout)?;
             stream = secured.map_err(|_| NoHandshake::Tls)?;
         }
@@ -120,7 +130,7 @@ impl Door {
         };
         match head.map_err(|error| reason(&error))? {
             Some(head) if !head.asks_for_websocket() => {
-                self.serve_http(shard, Rewind::new(read, stream), from, seat).await;
+                Box::pin(self.serve_http(shard, Rewind::new(read, stream), from, seat)).await;
                 Ok(None)
             }
             // What is wrong with a head, the library says better than we could.
@@ -205,15 +215,13 @@ impl Door {
             }
             Ok((response, upgrading)) => {
                 let seat = seat.take();
-                tokio::task::spawn_local(async move {
-                    if let Ok(ws) = upgrading.over::<Rewind<Transport>>().await {
-                        let encoding = Encoding::negotiate(ws.subprotocol(), &query);
-                        let reception = Arc::clone(&self.reception);
-                        tokio::task::spawn_local(peer::run(
-                            shard, reception, ws, encoding, seat, from,
-                        ));
-                    }
-                });
+                let entering = async move {
+                    let ws = upgrading.over::<Rewind<Transport>>().await.ok()?;
+                    let encoding = Encoding::negotiate(ws.subprotocol(), &query);
+                    let reception = Arc::clone(&self.reception);
+                    Some(Peer::new(shard, reception, ws, encoding, seat, from))
+                };
+                tokio::task::spawn_local(peer::run(Box::pin(entering)));
                 response
             }
         }

@@ -59,11 +59,7 @@ fn hand_over(
 ) {
     let Ok(tcp) = tcp.into_std() else { return };
     let door = Arc::clone(door);
-    node.spawn_on(shard, move |shard| async move {
-        if let Ok(tcp) = TcpStream::from_std(tcp) {
-            door.serve(shard, tcp, from, seat).await;
-        }
-    });
+    node.spawn_on(shard, move |shard| door.serve(shard, tcp, from, seat));
 }
 
 /// Says that there is no room, if that takes one write: whoever comes by TLS would need a handshake.

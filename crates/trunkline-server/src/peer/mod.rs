@@ -11,7 +11,7 @@ mod tests;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -32,40 +32,18 @@ use crate::users::UserSeat;
 /// Bytes of replies that are gathered into one message.
 const REPLIES_BYTES: usize = 16 << 10;
 
-/// Serves one client until its connection is gone; `seat` counts it among those of its address, which is
-/// `from`.
+/// Serves the client that `entering` lets in, if it does, until its connection is gone.
 ///
-/// What this returns lives as long as the client stays, so nothing is in it twice.
-pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    shard: Rc<Shard>,
-    reception: Arc<Reception>,
-    ws: WebSocket<S>,
-    encoding: Encoding,
-    seat: Option<Seat>,
-    from: IpAddr,
-) -> impl Future<Output = ()> {
-    let profile = Profile {
-        software: None,
-        encoding,
-        subprotocol: ws.subprotocol().and_then(Encoding::of_subprotocol),
-        address: reception.may_tell_addresses().then(|| from.to_canonical()),
-    };
-    let session = shard.with(|state| {
-        let session = state.hub.open(now());
-        state.set_profile(session, Some(profile));
-        session
-    });
-    reception.metrics().accepted();
-    let held = None;
-    let (user_seat, memory_steps) = (None, 0);
-    let mut peer =
-        Peer { shard, reception, ws, encoding, session, held, user_seat, seat, memory_steps };
+/// What this returns lives as long as the client stays, so nothing is in it twice; `entering` is on the heap, and gone
+/// as soon as it is over.
+pub(crate) fn run<S, F>(entering: Pin<Box<F>>) -> impl Future<Output = ()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Option<Peer<S>>>,
+{
     async move {
-        let panicked = {
-            let mut serving = pin!(peer.serve());
-            unless_panicked(serving.as_mut()).await.is_none()
-        };
-        if panicked {
+        let Some(mut peer) = entering.await else { return };
+        if unless_panicked(pin!(peer.serve())).await.is_none() {
             peer.reception.metrics().panicked();
             if peer.shard.is_broken() {
                 return;
@@ -81,7 +59,8 @@ pub(crate) fn run<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-struct Peer<S> {
+/// A client that has been let in, with its session.
+pub(crate) struct Peer<S> {
     shard: Rc<Shard>,
     reception: Arc<Reception>,
     ws: WebSocket<S>,
@@ -109,6 +88,31 @@ enum Step {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// Opens a session; `seat` counts the connection among those of its address, which is `from`.
+    pub(crate) fn new(
+        shard: Rc<Shard>,
+        reception: Arc<Reception>,
+        ws: WebSocket<S>,
+        encoding: Encoding,
+        seat: Option<Seat>,
+        from: IpAddr,
+    ) -> Self {
+        let profile = Profile {
+            software: None,
+            encoding,
+            subprotocol: ws.subprotocol().and_then(Encoding::of_subprotocol),
+            address: reception.may_tell_addresses().then(|| from.to_canonical()),
+        };
+        let session = shard.with(|state| {
+            let session = state.hub.open(now());
+            state.set_profile(session, Some(profile));
+            session
+        });
+        reception.metrics().accepted();
+        let (held, user_seat, memory_steps) = (None, None, 0);
+        Self { shard, reception, ws, encoding, memory_steps, session, held, user_seat, seat }
+    }
+
     /// Not an `async fn`, which would keep `self` twice.
     #[expect(clippy::manual_async_fn, reason = "what it returns is smaller")]
     fn serve(&mut self) -> impl Future<Output = ()> {

@@ -33,7 +33,8 @@ async fn client(shard: &Rc<Shard>, reception: &Arc<Reception>) -> WebSocket<TcpS
     let (mut client, ws) = tokio::join!(connecting, accepting);
     let (shard, reception) = (Rc::clone(shard), Arc::clone(reception));
     let from = Ipv4Addr::LOCALHOST.into();
-    tokio::task::spawn_local(run(shard, reception, ws, Encoding::Json, None, from));
+    let entering = async move { Some(Peer::new(shard, reception, ws, Encoding::Json, None, from)) };
+    tokio::task::spawn_local(run(Box::pin(entering)));
     ask(&mut client, r#"{"id":1,"connect":{}}"#, "connect").await;
     ask(&mut client, r#"{"id":2,"subscribe":{"channel":"news"}}"#, "subscribe").await;
     client

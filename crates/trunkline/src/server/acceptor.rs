@@ -28,6 +28,9 @@ use crate::websocket::WebSocket;
 /// less than two seconds by satellite.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Room for what one read of a request brings, which mostly is all of it.
+const READ_BYTES: usize = 2048;
+
 /// Accepts a WebSocket on a stream, with the defaults of [`Acceptor`].
 ///
 /// # Errors
@@ -246,33 +249,35 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut handshake = ServerHandshake::new(Arc::clone(&self.config));
-        let mut buffer = [0; 2048];
+        // Made when it is needed: a head that a server has read before needs none.
+        let mut buffer = Vec::new();
         let mut input = read;
         loop {
             match handshake.handle_input(input) {
                 Ok(progress) => {
                     if let Some(request) = progress.done {
                         if let Some(refusal) = self.refusal_while_draining() {
-                            refuse(stream, &refusal).await?;
+                            Box::pin(refuse(stream, &refusal)).await?;
                             return Err(AcceptError::Refused(refusal));
                         }
                         return Ok((handshake, request, input[progress.taken..].to_vec()));
                     }
                 }
                 Err(refusal) => {
-                    refuse(stream, &refusal).await?;
+                    Box::pin(refuse(stream, &refusal)).await?;
                     return Err(AcceptError::Refused(refusal));
                 }
             }
+            buffer.resize(READ_BYTES, 0);
             let Ok(read) =
                 timeout_at(deadline, read_unless_ordered(stream, &mut buffer, tether)).await
             else {
-                refuse(stream, &Refusal::timeout()).await?;
+                Box::pin(refuse(stream, &Refusal::timeout())).await?;
                 return Err(AcceptError::Timeout);
             };
             let Some(read) = read else {
                 let refusal = Refusal::unavailable();
-                refuse(stream, &refusal).await?;
+                Box::pin(refuse(stream, &refusal)).await?;
                 return Err(AcceptError::Refused(refusal));
             };
             input = &buffer[..read?];

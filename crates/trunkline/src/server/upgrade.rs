@@ -139,8 +139,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
+    /// Takes itself as the pointer that it came as, so as not to be in what this returns.
     async fn accept(
-        mut self,
+        mut self: Box<Self>,
         acceptance: &Acceptance,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
         let agreement = match self.answer(acceptance).await {
@@ -150,11 +151,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
                 return Err(error);
             }
         };
-        let mut ws = self.acceptor.open(agreement, self.stream, self.early, self.shaking);
-        if let Some(tether) = self.tether {
+        let Self { stream, request, early, acceptor, tether, shaking, .. } = *self;
+        let mut ws = acceptor.open(agreement, stream, early, shaking);
+        if let Some(tether) = tether {
             ws.tie(Tie::Server(tether));
         }
-        Ok((ws, self.request))
+        Ok((ws, request))
     }
 
     async fn answer(&mut self, acceptance: &Acceptance) -> Result<Agreement, AcceptError> {
