@@ -17,6 +17,8 @@ pub mod broker;
 pub mod config;
 pub mod demo;
 pub mod dialect;
+#[cfg(any(test, feature = "__faults"))]
+pub mod fault;
 
 mod address;
 mod body_deadline;
@@ -38,6 +40,7 @@ mod random;
 mod reception;
 mod rewind;
 mod routes;
+mod seams;
 mod server;
 mod shard;
 mod snapshot;

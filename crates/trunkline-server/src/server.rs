@@ -16,7 +16,7 @@ use trunkline_hub::{Disconnect, Entropy, Hub, SessionId, Settings};
 
 use crate::admission::{Admission, AdmissionLimits};
 use crate::broker::{
-    Broker, BrokerLimits, Fsync, Homes, Log, LogOptions, MemoryBroker, Opened, Partitions,
+    BrokerLimits, Fsync, Homes, Log, LogOptions, MemoryBroker, Opened, Partitions,
 };
 use crate::config::{self, Config, Reload};
 use crate::demo;
@@ -26,6 +26,7 @@ use crate::listener::listen;
 use crate::node::Node;
 use crate::random::random;
 use crate::reception::Reception;
+use crate::seams::{ABroker, Seams};
 use crate::shard::{Links, Message, Receiver, Shard, now};
 use crate::watch::{Part, Watch};
 
@@ -67,14 +68,13 @@ impl Server {
     /// # Errors
     /// See [`start`](Self::start).
     pub async fn start_on(listener: TcpListener, config: Config) -> Result<Self, StartError> {
-        Self::start_with(listener, config, |broker| broker).await
+        Self::start_with(listener, config, &()).await
     }
 
-    /// The same, with something in front of each part of the broker.
-    async fn start_with(
+    pub(crate) async fn start_with(
         listener: TcpListener,
         config: Config,
-        in_front: impl Fn(ABroker) -> ABroker,
+        seams: &impl Seams,
     ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Io)?;
         judge_address(address, &config)?;
@@ -88,18 +88,19 @@ impl Server {
         let admission = Admission::new(AdmissionLimits::of(&config));
         let market = config.demo.then(|| config.namespaces());
         let reception = Arc::new(Reception::new(config, address.port())?);
-        let (brokers, log) = brokers(&reception.rules().config, &links)?;
+        let (brokers, log) = brokers(&reception.rules().config, &links, seams)?;
         let node = Node::new(links.clone(), log.as_ref().map(Log::meter));
         let door = Arc::new(Door::new(Arc::clone(&reception), node.clone()));
         let mut threads = Vec::with_capacity(receivers.len());
         for ((index, receiver), broker) in (0..).zip(receivers).zip(brokers) {
             let settings = reception.hub_settings();
-            let (links, broker) = (links.clone(), in_front(broker));
+            let (links, broker) = (links.clone(), seams.broker(broker));
             threads.push(spawn_shard(index, links, settings, receiver, broker, breaks.clone())?);
         }
         let listening = listen(listener, node.clone(), door, admission.clone());
+        let listening = seams.task(Part::Listener, listening);
         let accepting = tokio::spawn(watched(Part::Listener, breaks.clone(), listening));
-        let feed = market.map(|it| demo::run_feed(node.clone(), it));
+        let feed = market.map(|it| seams.task(Part::Demo, demo::run_feed(node.clone(), it)));
         let feed = feed.map(|it| tokio::spawn(watched(Part::Demo, breaks.clone(), it)));
         Ok(Self { node, reception, admission, address, accepting, feed, threads, log, broken })
     }
@@ -249,7 +250,11 @@ fn shards(config: &Config) -> u16 {
 }
 
 /// The partitions of the broker, one for each shard: in memory, or with a log on disk.
-fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>), StartError> {
+fn brokers(
+    config: &Config,
+    links: &Links,
+    seams: &impl Seams,
+) -> Result<(Vec<ABroker>, Option<Log>), StartError> {
     let limits = BrokerLimits::of_node().divided_by(links.shards());
     let Some(dir) = &config.data.dir else {
         let memory = |_| Box::new(MemoryBroker::new(limits.clone(), random, now())) as ABroker;
@@ -273,7 +278,7 @@ fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>)
         home: &|channel| usize::from(links.home(channel)),
         limits,
         entropy: &mut || Box::new(random),
-        wake: Arc::new(wake),
+        wake: seams.wake(Arc::new(wake)),
     };
     let Opened { log, partitions, report } =
         Log::open(options, partitions, now()).map_err(StartError::Log)?;
@@ -290,9 +295,6 @@ fn brokers(config: &Config, links: &Links) -> Result<(Vec<ABroker>, Option<Log>)
     }
     Ok((partitions.into_iter().map(|it| Box::new(it) as ABroker).collect(), Some(log)))
 }
-
-/// A partition of any kind, on its way to its thread.
-type ABroker = Box<dyn Broker + Send>;
 
 /// A thread of its own, with a runtime that leaves it to no other.
 fn spawn_shard(

@@ -2,8 +2,11 @@
 
 mod log;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -18,6 +21,14 @@ use crate::{output, signals};
 const DEMO_DIR: &str = "trunkline-data";
 
 pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
+    run_with(args, Server::start)
+}
+
+/// The same with another way to start a server.
+fn run_with(
+    args: &Serve,
+    start: impl AsyncFnOnce(Config) -> Result<Server, StartError>,
+) -> Result<Exit, Failure> {
     let Loaded { mut config, warnings, .. } = load(args).map_err(|it| wrong(&it))?;
     log::begin(&config)?;
     let shown = secrets::see_to(&mut config)?;
@@ -27,16 +38,21 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     if args.demo {
         trunkline_server::demo::enable(&mut config);
     }
+    let deadline = config.shutdown.timeout;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads", error))?;
-    runtime.block_on(serve(args, config, &shown))
+    runtime.block_on(async { serve(args, start(config).await, deadline, &shown).await })
 }
 
-async fn serve(args: &Serve, config: Config, shown: &str) -> Result<Exit, Failure> {
-    let deadline = config.shutdown.timeout;
-    let mut server = Server::start(config).await.map_err(|error| match error {
+async fn serve(
+    args: &Serve,
+    started: Result<Server, StartError>,
+    deadline: Duration,
+    shown: &str,
+) -> Result<Exit, Failure> {
+    let mut server = started.map_err(|error| match error {
         StartError::Insecure { .. } => Failure::usage(error.to_string()),
         error => failed(&error),
     })?;

@@ -13,8 +13,6 @@
 
 mod agenda;
 mod channel;
-#[cfg(test)]
-mod fragile;
 mod homes;
 mod ledger;
 mod limits;
@@ -35,8 +33,6 @@ use std::time::Instant;
 use trunkline_hub::Now;
 use trunkline_hub::broker::{Answer, Delivery, Request};
 
-#[cfg(test)]
-pub(crate) use fragile::Fragile;
 pub use homes::Homes;
 pub use limits::{BrokerLimits, KEY_BYTES_MAX};
 pub use log::{

@@ -4,8 +4,8 @@ use tokio::net::TcpStream;
 use trunkline::WebSocket;
 
 use super::*;
-use crate::broker::Fragile;
 use crate::config::Sources;
+use crate::fault::Fault;
 use folder::Folder;
 
 #[path = "../../tests/broker/folder.rs"]
@@ -27,8 +27,7 @@ async fn fragile(dir: Option<&Path>) -> Server {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = sources.load().unwrap().config;
-    let in_front = |broker: ABroker| Box::new(Fragile(broker)) as ABroker;
-    Server::start_with(listener, config, in_front).await.unwrap()
+    Server::start_with(listener, config, &Fault::Partition).await.unwrap()
 }
 
 async fn client(server: &Server) -> Client {
