@@ -18,6 +18,9 @@ pub(super) fn begin(config: &Config) -> Result<(), Failure> {
         _ => LevelFilter::INFO,
     };
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A line that cannot be written is lost: the disk is full, or whoever read has gone. To say so where it could not
+    // be written either would panic, in whatever thread had something to tell.
+    let log = log.log_internal_errors(false);
     let begun = match config.log.format {
         LogFormat::Json => log.json().try_init(),
         _ => log.with_target(false).try_init(),
