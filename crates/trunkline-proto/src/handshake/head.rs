@@ -44,10 +44,13 @@ impl Default for HeadLimits {
 pub(super) trait StartLine: Sized {
     /// Empty lines that are passed over before it.
     const EMPTY_LINES_MAX: usize;
+    /// Whether HTTP/1.0 is taken unless somebody says otherwise.
+    const TAKES_HTTP_1_0: bool;
     /// The longest line to wait for, whatever it may turn out to be.
     fn bytes_max(limits: &HeadLimits) -> usize;
     /// Reads the whole line, which begins at `start` in its buffer and holds no controls.
     fn parse(line: &[u8], start: usize, limits: &HeadLimits) -> Result<Self, HeadError>;
+    fn is_http_1_0(&self) -> bool;
 }
 
 /// `GET /chat HTTP/1.1`.
@@ -55,6 +58,7 @@ pub(super) trait StartLine: Sized {
 pub(super) struct RequestLine {
     pub(super) method: Span,
     pub(super) target: Span,
+    pub(super) is_http_1_0: bool,
 }
 
 /// `HTTP/1.1 101 Switching Protocols`.
@@ -76,6 +80,7 @@ pub(super) struct Head<L> {
 /// Collects a head from bytes as they arrive.
 pub(super) struct HeadParser<L> {
     limits: HeadLimits,
+    pub(super) takes_http_1_0: bool,
     line: Option<L>,
     headers: Headers,
     empty_lines: usize,
@@ -90,6 +95,7 @@ impl<L: StartLine> HeadParser<L> {
     pub(super) fn new(limits: HeadLimits) -> Self {
         Self {
             limits,
+            takes_http_1_0: L::TAKES_HTTP_1_0,
             line: None,
             headers: Headers::new(),
             empty_lines: 0,
@@ -166,7 +172,11 @@ impl<L: StartLine> HeadParser<L> {
                     false => Err(HeadError::EmptyLines),
                 };
             }
-            self.line = Some(L::parse(line, start, &self.limits)?);
+            let line = L::parse(line, start, &self.limits)?;
+            if line.is_http_1_0() && !self.takes_http_1_0 {
+                return Err(HeadError::Version);
+            }
+            self.line = Some(line);
         } else if line.is_empty() {
             return Ok(self.finish());
         } else {
@@ -227,6 +237,7 @@ fn parse_field(line: &[u8], start: usize) -> Result<Field, HeadError> {
 
 impl StartLine for RequestLine {
     const EMPTY_LINES_MAX: usize = 2;
+    const TAKES_HTTP_1_0: bool = false;
 
     /// The target, the longest method that is registered (17 letters), the version, and some air.
     fn bytes_max(limits: &HeadLimits) -> usize {
@@ -249,16 +260,18 @@ impl StartLine for RequestLine {
         if !is_target(target) {
             return Err(HeadError::Target);
         }
-        parse_version(version, HeadError::RequestLine).and_then(|minor| match minor {
-            Version::Http11 => Ok(()),
-            Version::Http10 | Version::Other => Err(HeadError::Version),
-        })?;
+        let is_http_1_0 = is_http_1_0(version, HeadError::RequestLine)?;
         let method_end = start + method.len();
         let target_start = method_end + 1;
         Ok(Self {
             method: Span::new(start, method_end),
             target: Span::new(target_start, target_start + target.len()),
+            is_http_1_0,
         })
+    }
+
+    fn is_http_1_0(&self) -> bool {
+        self.is_http_1_0
     }
 }
 
@@ -270,6 +283,7 @@ pub(super) fn is_target(bytes: &[u8]) -> bool {
 
 impl StartLine for StatusLine {
     const EMPTY_LINES_MAX: usize = 0;
+    const TAKES_HTTP_1_0: bool = true;
 
     fn bytes_max(_: &HeadLimits) -> usize {
         usize::MAX
@@ -278,11 +292,7 @@ impl StartLine for StatusLine {
     fn parse(line: &[u8], start: usize, _: &HeadLimits) -> Result<Self, HeadError> {
         let mut parts = line.splitn(3, |&byte| byte == b' ');
         let (version, code) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let is_http_1_0 = match parse_version(version, HeadError::StatusLine)? {
-            Version::Http11 => false,
-            Version::Http10 => true,
-            Version::Other => return Err(HeadError::Version),
-        };
+        let is_http_1_0 = is_http_1_0(version, HeadError::StatusLine)?;
         let &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] = code else {
             return Err(HeadError::StatusLine);
         };
@@ -291,20 +301,18 @@ impl StartLine for StatusLine {
         let end = start + line.len();
         Ok(Self { is_http_1_0, status, reason: Span::new(end - reason_bytes, end) })
     }
+
+    fn is_http_1_0(&self) -> bool {
+        self.is_http_1_0
+    }
 }
 
-enum Version {
-    Http11,
-    Http10,
-    Other,
-}
-
-/// Any version but 1.1 and 1.0 is `Other`; `malformed` if it is no version at all (RFC 9112 §2.3).
-fn parse_version(bytes: &[u8], malformed: HeadError) -> Result<Version, HeadError> {
-    match bytes {
-        b"HTTP/1.1" => Ok(Version::Http11),
-        b"HTTP/1.0" => Ok(Version::Http10),
-        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Ok(Version::Other),
+/// Tells HTTP/1.0 from HTTP/1.1, and refuses every other version; `malformed` if it is none at all (RFC 9112 §2.3).
+fn is_http_1_0(version: &[u8], malformed: HeadError) -> Result<bool, HeadError> {
+    match version {
+        b"HTTP/1.1" => Ok(false),
+        b"HTTP/1.0" => Ok(true),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(HeadError::Version),
         _ => Err(malformed),
     }
 }

@@ -30,6 +30,13 @@ impl RequestParser {
         Self(HeadParser::new(limits))
     }
 
+    /// Takes requests of HTTP/1.0, too, which health checks and some proxies send. No WebSocket comes of one
+    /// (RFC 6455 §4.1). Default: they are refused with 505.
+    pub fn with_http_1_0(mut self) -> Self {
+        self.0.takes_http_1_0 = true;
+        self
+    }
+
     /// Takes the bytes that belong to the head and gives it once it is whole. What stands behind
     /// it is left to the caller.
     ///
@@ -71,7 +78,8 @@ impl RequestHead {
         }
         let method = headers.store(method.as_bytes());
         let target = headers.store(target.as_bytes());
-        Ok(Self(Head { line: RequestLine { method, target }, headers }))
+        let line = RequestLine { method, target, is_http_1_0: false };
+        Ok(Self(Head { line, headers }))
     }
 
     /// The method; case counts.
@@ -82,6 +90,11 @@ impl RequestHead {
     /// The request target as it was sent.
     pub fn target(&self) -> &str {
         syntax::ascii(self.0.line.target.of(&self.0.headers.bytes))
+    }
+
+    /// Whether it is a request of HTTP/1.0: it may have no `Host`, and has no transfer codings.
+    pub const fn is_http_1_0(&self) -> bool {
+        self.0.line.is_http_1_0
     }
 
     /// The header fields.

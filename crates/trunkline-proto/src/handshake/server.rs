@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::accept_key::{self, AcceptKey};
 use super::acceptance::{AcceptError, Acceptance};
+use super::error::HeadError;
 use super::head::HeadLimits;
 use super::headers::{Headers, encode_field};
 use super::origin::OriginPolicy;
@@ -113,9 +114,12 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// The answer to send: 400, 403 (origin), 405 (method) or 426 (no upgrade, or the wrong
-    /// version of WebSocket).
+    /// The answer to send: 400, 403 (origin), 405 (method), 426 (no upgrade, or the wrong
+    /// version of WebSocket) or 505 (HTTP/1.0).
     pub fn from_upgrade(head: RequestHead, config: &ServerConfig) -> Result<Self, Refusal> {
+        if head.is_http_1_0() {
+            return Err(HeadError::Version.into());
+        }
         judge_method(head.method())?;
         judge_body(head.headers())?;
         if !head.asks_for_websocket() {

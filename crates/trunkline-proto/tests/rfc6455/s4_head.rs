@@ -2,7 +2,7 @@
 
 use trunkline_proto::Limit;
 use trunkline_proto::handshake::{
-    HeadError, HeadLimits, RequestHead, RequestParser, ResponseParser,
+    HeadError, HeadLimits, Request, RequestHead, RequestParser, ResponseParser, ServerConfig,
 };
 
 use crate::handshakes::{Head, Random, any_cut, check_default, upgrade};
@@ -185,6 +185,30 @@ fn a_head_gives_back_what_it_was_made_of() {
     assert_eq!(head.headers().get("cookie"), Some(&b"a=b"[..]));
     assert!(head.asks_for_websocket());
     assert!(!format!("{head:?}").contains("a=b"), "no credentials in logs");
+}
+
+/// A port that serves more than WebSocket may take HTTP/1.0. No upgrade comes of it, whoever read the head.
+#[test]
+fn requests_of_http_1_0_are_taken_if_asked_for() {
+    let read = |parser: RequestParser, bytes: &[u8]| {
+        let mut parser = parser;
+        parser.handle_input(bytes).map(|it| it.done.expect("the head is whole"))
+    };
+    let strict = || RequestParser::new(HeadLimits::default());
+    let plain = b"GET / HTTP/1.0\r\n\r\n";
+    assert_eq!(read(strict(), plain).err(), Some(HeadError::Version));
+    assert!(read(strict().with_http_1_0(), plain).unwrap().is_http_1_0());
+    let newer = b"GET / HTTP/1.1\r\n\r\n";
+    assert!(!read(strict().with_http_1_0(), newer).unwrap().is_http_1_0());
+    for version in ["HTTP/0.9", "HTTP/1.2", "HTTP/2.0"] {
+        let line = format!("GET / {version}\r\n\r\n");
+        let refused = read(strict().with_http_1_0(), line.as_bytes()).err();
+        assert_eq!(refused, Some(HeadError::Version), "{version}");
+    }
+    let upgrade = String::from_utf8(upgrade().bytes()).unwrap().replace("HTTP/1.1", "HTTP/1.0");
+    let head = read(strict().with_http_1_0(), upgrade.as_bytes()).unwrap();
+    let refusal = Request::from_upgrade(head, &ServerConfig::default()).unwrap_err();
+    assert_eq!(refusal.status(), 505);
 }
 
 /// What a head says: method, target, fields, and its length in bytes.
