@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::header::{CONNECTION, HOST};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -194,7 +194,7 @@ impl Door {
         from: IpAddr,
     ) -> Response<Body> {
         if !asks_for_websocket(&request) {
-            if let Err(why) = judge_host(&request) {
+            if let Err(why) = judge_target(&request) {
                 let end = [(CONNECTION, "close")];
                 return (StatusCode::BAD_REQUEST, end, why).into_response();
             }
@@ -240,12 +240,19 @@ impl Door {
     }
 }
 
-/// A request says once which host it is for, in `Host`, and a target that names one agrees (RFC 9112 §3.2): whoever
-/// read the other one would take it for another request. For WebSockets the handshake looks.
-fn judge_host<T>(request: &Request<T>) -> Result<(), &'static str> {
+/// A request is for this server, and says once which host it is for, in `Host`, and a target that names one agrees (RFC 9112 §3.2): whoever
+/// read the other one would take it for another request. HTTP/1.0 knows no `Host`, but may have one. For WebSockets
+/// the handshake looks.
+fn judge_target<T>(request: &Request<T>) -> Result<(), &'static str> {
+    if request.method() == Method::CONNECT {
+        // What follows could be meant for whoever the client takes us for.
+        return Err("this is no proxy\n");
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return Err("a request has one Host\n");
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host,
+        (None, _) if request.version() < Version::HTTP_11 => return Ok(()),
+        _ => return Err("a request has one Host\n"),
     };
     let host = Authority::parse(host.as_bytes()).ok_or("Host is no host\n")?;
     match request.uri().authority() {
@@ -271,7 +278,7 @@ async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     read: &mut Vec<u8>,
 ) -> Result<Option<RequestHead>, AcceptError> {
-    let mut parser = RequestParser::new(HeadLimits::default());
+    let mut parser = RequestParser::new(HeadLimits::default()).with_http_1_0();
     loop {
         let from = read.len();
         if stream.read_buf(read).await? == 0 {

@@ -2,6 +2,7 @@
 
 mod channels;
 mod door;
+mod framing;
 mod limits;
 mod routes;
 mod sessions;
