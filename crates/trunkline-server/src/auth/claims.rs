@@ -14,6 +14,7 @@ use trunkline_hub::{ChannelName, ServerSubscription, SubscribeRights};
 use super::Denied;
 use super::object::Object;
 use crate::config::{NUMERIC_DATE_MAX, Token};
+use crate::dialect::json::is_too_deep;
 
 /// How far the clock of whoever makes tokens may be ahead of ours, in seconds. One that is behind makes
 /// tokens that expire early, which costs a client one more.
@@ -234,6 +235,10 @@ impl<'a> Subscription<'a> {
 fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Denied> {
     // serde_json takes any bytes in the strings that it skips, and JSON is UTF-8 everywhere (RFC 7519 §7.2).
     let payload = std::str::from_utf8(payload).map_err(|_| Denied::Claims)?;
+    // What is told of a user goes to other clients, and they are sent nothing deeper.
+    if is_too_deep(payload) {
+        return Err(Denied::Claims);
+    }
     let claims = serde_json::from_str(payload).map_err(|_| Denied::Claims);
     claims.map(|Object(claims)| claims)
 }

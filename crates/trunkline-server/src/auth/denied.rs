@@ -35,7 +35,7 @@ pub enum Denied {
     KeysUnavailable,
     /// The signature is wrong.
     Signature,
-    /// Its claims are not JSON, or one is of the wrong type.
+    /// Its claims are not JSON, more than 64 deep, or one is of the wrong type.
     Claims,
     /// `info`, `data` or a Base64 twin of theirs is damaged.
     Base64,

@@ -10,6 +10,6 @@
 
 pub mod centrifugo;
 
-mod json;
+pub(crate) mod json;
 mod protobuf;
 mod words;

@@ -321,3 +321,14 @@ fn secrets_are_long_and_new_each_time() {
     let plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
     assert!(one.reveal().len() == 43 && one.reveal().chars().all(plain));
 }
+
+/// SEC-HB-40: what a token says of its user goes to others, who are sent nothing deeper than 64.
+#[test]
+fn sec_hb_40_claims_are_no_deeper_than_clients_may_be_sent() {
+    let lists = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for claim in ["info", "meta", "nobody looks"] {
+        alice(&format!(r#""{claim}":{}"#, lists(63)), Ok(()));
+        alice(&format!(r#""{claim}":{}"#, lists(64)), Err(Denied::Claims));
+        alice(&format!(r#""{claim}":{}"#, lists(2_000)), Err(Denied::Claims));
+    }
+}

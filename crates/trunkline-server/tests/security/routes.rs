@@ -214,3 +214,47 @@ async fn sec_hb_39_no_body_of_the_api_can_be_taken_in_two_ways() {
         assert!(answer.contains(r#""code":107"#), "{body}: {answer}");
     }
 }
+
+/// SEC-HB-40: JSON is as deep for backends and tokens as for clients: what is deeper than one may be sent closes it.
+#[tokio::test]
+async fn sec_hb_40_no_json_is_deeper_than_clients_may_be_sent() {
+    let server = Running::start(&[
+        ("client.insecure", "true"),
+        ("http_api.key", "k"),
+        ("channel.without_namespace.history_size", "9"),
+        ("channel.without_namespace.history_ttl", "60s"),
+    ])
+    .await;
+    let mut subscriber = Client::connect(&server).await;
+    subscriber.say(r#"{"id":2,"subscribe":{"channel":"a"}}"#).await;
+    subscriber.hear().await;
+    let lists = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let objects = |depth: usize| r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth);
+    type Body = fn(&str) -> String;
+    let bodies: [(&str, usize, Body); 6] = [
+        ("publish", 1, |it| format!(r#"{{"channel":"a","data":{it}}}"#)),
+        ("broadcast", 1, |it| format!(r#"{{"channels":["a"],"data":{it}}}"#)),
+        ("batch", 4, |it| {
+            format!(r#"{{"commands":[{{"publish":{{"channel":"a","data":{it}}}}}]}}"#)
+        }),
+        ("subscribe", 1, |it| format!(r#"{{"user":"u","channel":"b","info":{it}}}"#)),
+        ("subscribe", 1, |it| format!(r#"{{"user":"u","channel":"b","data":{it}}}"#)),
+        ("info", 1, |it| format!(r#"{{"nobody asked":{it}}}"#)),
+    ];
+    for (method, around, body) in bodies {
+        for payload in [lists(64 - around), objects(64 - around)] {
+            let (status, answer) = api(&server, method, "k", &body(&payload)).await;
+            assert_eq!(status, 200, "{method}: {answer}");
+            if method != "subscribe" && method != "info" {
+                assert!(subscriber.hear().await.contains(&payload), "{method}");
+            }
+        }
+        for payload in [lists(65 - around), objects(65 - around), lists(1_000_000)] {
+            let (status, answer) = api(&server, method, "k", &body(&payload)).await;
+            assert_eq!(status, 400, "{method}: {answer}");
+            assert!(answer.contains("64 deep at most"), "{method}: {answer}");
+        }
+    }
+    subscriber.say(r#"{"id":3,"history":{"channel":"a","limit":9}}"#).await;
+    assert!(subscriber.hear().await.contains(r#""id":3"#), "it is still there");
+}

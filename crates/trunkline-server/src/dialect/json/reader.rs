@@ -15,6 +15,9 @@ pub struct JsonError {
     pub problem: &'static str,
 }
 
+/// The problem of a text that is deeper than [`DEPTH_MAX`].
+pub(super) const TOO_DEEP: &str = "too many arrays and objects in each other";
+
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.problem, self.at)
@@ -139,7 +142,7 @@ impl<'a> Reader<'a> {
             if let Some(is_object) = opened {
                 self.at += 1;
                 if depth == DEPTH_MAX {
-                    return self.fail("too many arrays and objects in each other");
+                    return self.fail(TOO_DEEP);
                 }
                 depth += 1;
                 objects = objects << 1 | u64::from(is_object);

@@ -13,6 +13,7 @@ use hyper::body::Body as _;
 use super::{Api, ApiError};
 use crate::auth::ApiKeys;
 use crate::body_deadline::TooSlow;
+use crate::dialect::json::{DEPTH_MAX, is_too_deep};
 use crate::reception::NoKey;
 
 /// Bytes of a request: 8 MiB, room for a batch of a hundred publications of 64 KiB.
@@ -43,7 +44,7 @@ pub(super) fn not_allowed(allowed: &'static str) -> Response {
     response
 }
 
-/// Reads a body that is not too long, and JSON by its own account. An empty one counts as `{}`.
+/// Reads a body that is neither too long nor too deep, and JSON by its own account. An empty one counts as `{}`.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     judge_type(headers)?;
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
@@ -59,6 +60,11 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiEr
         }
     })?;
     let body = body.to_bytes();
+    // What is published has to be what clients may publish: who reads JSON is not sent a deeper value, but closed.
+    if str::from_utf8(&body).is_ok_and(is_too_deep) {
+        let why = format!("arrays and objects lie in each other {DEPTH_MAX} deep at most");
+        return Err(ApiError::bad_request(why));
+    }
     Ok(if body.is_empty() { Bytes::from_static(b"{}") } else { body })
 }
 
