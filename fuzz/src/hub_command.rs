@@ -59,7 +59,10 @@ fn check_lines(frame: &[u8], good: &[Incoming<'_>]) {
         }
         let again = serde_json::to_vec(&command_of(incoming)).unwrap();
         let again: Vec<_> = Encoding::Json.decode(&again).collect();
-        assert_eq!(again, [Ok(incoming.clone())]);
+        assert_eq!(again.len(), 1);
+        // Not as they were decoded: the channels of a connect come in the order in which they were written, and a map
+        // of serde's has none.
+        assert_eq!(command_of(again[0].as_ref().unwrap()), command_of(incoming));
     }
 }
 
