@@ -240,9 +240,9 @@ impl Door {
     }
 }
 
-/// A request is for this server, and says once which host it is for, in `Host`, and a target that names one agrees (RFC 9112 §3.2): whoever
-/// read the other one would take it for another request. HTTP/1.0 knows no `Host`, but may have one. For WebSockets
-/// the handshake looks.
+/// A request is for this server, and says once which host it is for, in `Host`, and a target that names one agrees
+/// (RFC 9112 §3.2): whoever read the other one would take it for another request. HTTP/1.0 knows no `Host`, but may have
+/// one. For WebSockets the handshake looks.
 fn judge_target<T>(request: &Request<T>) -> Result<(), &'static str> {
     if request.method() == Method::CONNECT {
         // What follows could be meant for whoever the client takes us for.
