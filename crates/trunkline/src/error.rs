@@ -161,7 +161,11 @@ impl From<CollectError> for io::Error {
 /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
 /// ```
 #[derive(Debug)]
-pub struct SendError {
+pub struct SendError(Box<Unsent>);
+
+/// On the heap: a send that goes well then moves a word about, not the room for a message.
+#[derive(Debug)]
+struct Unsent {
     kind: SendErrorKind,
     message: Option<Message>,
 }
@@ -179,26 +183,31 @@ pub enum SendErrorKind {
 
 impl SendError {
     pub(crate) fn refused(kind: QueueErrorKind, message: Option<Message>) -> Self {
-        Self { kind: SendErrorKind::Refused(kind), message }
+        Self::new(SendErrorKind::Refused(kind), message)
     }
 
     pub(crate) fn broken(error: Error, message: Option<Message>) -> Self {
-        Self { kind: SendErrorKind::Broken(error), message }
+        Self::new(SendErrorKind::Broken(error), message)
+    }
+
+    #[cold]
+    fn new(kind: SendErrorKind, message: Option<Message>) -> Self {
+        Self(Box::new(Unsent { kind, message }))
     }
 
     /// Why.
     pub fn kind(&self) -> &SendErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Whether the connection is closing or closed, by whichever side.
     pub fn is_closed(&self) -> bool {
-        matches!(self.kind, SendErrorKind::Refused(QueueErrorKind::Closed))
+        matches!(self.kind(), SendErrorKind::Refused(QueueErrorKind::Closed))
     }
 
     /// The message, if no byte of it was queued; a borrowed one is not copied for this.
     pub fn into_message(self) -> Option<Message> {
-        self.message
+        self.0.message
     }
 }
 
@@ -210,7 +219,7 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
+        match self.kind() {
             SendErrorKind::Refused(kind) => Some(kind),
             SendErrorKind::Broken(error) => Some(error),
         }
@@ -226,7 +235,7 @@ impl From<Error> for SendError {
 
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
-        let kind = match error.kind {
+        let kind = match error.0.kind {
             SendErrorKind::Refused(QueueErrorKind::Closed) => io::ErrorKind::BrokenPipe,
             SendErrorKind::Refused(QueueErrorKind::InvalidUtf8) => io::ErrorKind::InvalidData,
             SendErrorKind::Refused(QueueErrorKind::Streaming) => io::ErrorKind::ResourceBusy,
