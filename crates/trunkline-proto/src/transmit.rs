@@ -131,15 +131,21 @@ impl Transmit {
         let bytes = bytes.min(self.waiting());
         self.sent += bytes as u64;
         if !self.is_empty() {
-            self.advance_within(bytes);
-            return self.compact();
+            return self.advance_within(bytes);
         }
         self.buffer.clear();
         self.buffer_sent = 0;
         self.large = None;
     }
 
-    fn advance_within(&mut self, mut bytes: usize) {
+    /// The same where something is left.
+    #[inline(never)]
+    fn advance_within(&mut self, bytes: usize) {
+        self.pass(bytes);
+        self.compact();
+    }
+
+    fn pass(&mut self, mut bytes: usize) {
         while let Some(larges) = &mut self.large
             && let Some(large) = larges.waiting.front()
         {
@@ -196,6 +202,7 @@ impl Transmit {
     }
 
     /// Gives back what capacity the bytes that wait do not need.
+    #[inline(never)]
     pub(crate) fn shrink(&mut self) -> Option<Vec<u8>> {
         let unsent = self.buffer.get(self.buffer_sent..).unwrap_or(&[]);
         if unsent.len() * 2 > self.buffer.capacity() {

@@ -84,9 +84,7 @@ impl Connection {
 
     #[inline(always)]
     fn push(&mut self, message: Outgoing<'_>) {
-        if self.pong.is_pending() {
-            self.push_pending_pong();
-        }
+        self.push_pending_pong();
         match message {
             Outgoing::Text(text) => self.push_borrowed(MessageKind::Text, text.as_bytes()),
             Outgoing::Binary(bytes) => self.push_borrowed(MessageKind::Binary, bytes),
@@ -236,8 +234,14 @@ impl Connection {
     /// Moves the pending pong among the bytes to write once the one before it has been written.
     #[inline]
     pub(super) fn push_pending_pong(&mut self) {
-        if self.pong.is_pending()
-            && self.transmit.is_past(self.pong.written_at)
+        if self.pong.is_pending() {
+            self.push_pong();
+        }
+    }
+
+    #[inline(never)]
+    fn push_pong(&mut self) {
+        if self.transmit.is_past(self.pong.written_at)
             && let (Some(payload), true) = (self.pong.pending.take(), self.is_open())
         {
             self.push_frame(OpCode::Pong, true, false, &payload);
