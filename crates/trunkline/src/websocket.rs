@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -257,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.before_queue();
         match self.driver.queue(message) {
             Ok(()) => Ok(()),
-            Err(error) => Box::pin(feed_when_there_is_room(&mut self.driver, error)).await,
+            Err(error) => feed_later(&mut self.driver, error).await,
         }
     }
 
@@ -281,7 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let mut messages = messages.into_iter();
         loop {
             let Some(refused) = queue_all(driver, &mut messages) else { return Ok(()) };
-            Box::pin(feed_when_there_is_room(driver, refused)).await?;
+            feed_later(driver, refused).await?;
         }
     }
 
@@ -449,12 +450,14 @@ const BATCH_BYTES: usize = 256 << 10;
 
 struct Fill<'a> {
     batch: &'a mut Batch,
+    messages: usize,
     bytes: usize,
 }
 
 impl Fill<'_> {
     #[inline]
     fn took(&mut self, bytes: usize) -> Next {
+        self.messages += 1;
         self.bytes += bytes;
         if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
     }
@@ -476,7 +479,7 @@ impl Sink for Fill<'_> {
     }
 
     fn is_satisfied(&self) -> bool {
-        !self.batch.is_empty()
+        self.messages > 0
     }
 }
 
@@ -487,17 +490,15 @@ pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Poll<Result<usize, Error>> {
     batch.clear();
     ready!(driver.poll_turn(cx));
+    let mut fill = Fill { batch: &mut *batch, messages: 0, bytes: 0 };
     while let Some(message) = driver.pop_ahead() {
-        batch.push(Received::Whole(message));
+        fill.on_event(Event::Message(Received::Whole(message)));
     }
-    if !batch.is_empty() {
-        return Poll::Ready(Ok(batch.len()));
-    }
-    let progress = driver.poll_events(cx, &mut Fill { batch: &mut *batch, bytes: 0 });
-    match progress {
+    match driver.poll_events(cx, &mut fill) {
         Poll::Ready(Ok(Progress::Satisfied)) => {
-            driver.handed_out(batch.len());
-            Poll::Ready(Ok(batch.len()))
+            let messages = fill.messages;
+            driver.handed_out(messages);
+            Poll::Ready(Ok(messages))
         }
         Poll::Ready(Ok(Progress::Closed)) => Poll::Ready(Ok(0)),
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -518,8 +519,16 @@ fn queue_all<'m, S, M: Into<Outgoing<'m>>>(
     messages.find_map(|message| driver.queue(message).err())
 }
 
-/// Queues a refused message as soon as it can be. Callers have this on the heap: it is rare, and larger
-/// than all else that their futures keep room for.
+/// Queues a refused message as soon as it can be. On the heap: it is rare, and larger than all else that the
+/// futures of callers keep room for.
+#[cold]
+fn feed_later<'a, S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &'a mut Driver<S>,
+    refused: QueueError<'a>,
+) -> Pin<Box<impl Future<Output = Result<(), SendError>>>> {
+    Box::pin(feed_when_there_is_room(driver, refused))
+}
+
 async fn feed_when_there_is_room<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
     refused: QueueError<'_>,

@@ -109,8 +109,7 @@ impl Clock {
         match self.watch.filter(|_| self.is_behind) {
             // Before anything that silence brings, which counts from the last look at the earliest.
             Some(watch) if conn.is_only_silence_due() => Some(watch),
-            Some(watch) => conn.poll_timeout().map(|due| due.min(watch)),
-            None => conn.poll_timeout(),
+            watch => earlier_of_all(conn, watch),
         }
     }
 
@@ -119,6 +118,13 @@ impl Clock {
         self.watch = None;
         self.look(conn)
     }
+}
+
+/// When something is due, or the watch if that is before.
+#[inline(never)]
+fn earlier_of_all(conn: &Connection, watch: Option<Instant>) -> Option<Instant> {
+    let due = conn.poll_timeout()?;
+    Some(watch.map_or(due, |watch| due.min(watch)))
 }
 
 /// How long a peer is silent when that is noticed first.

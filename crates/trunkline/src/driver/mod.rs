@@ -169,7 +169,7 @@ impl<S> Driver<S> {
     }
 
     /// Makes sure that frames are gathered in a buffer of the thread, not in one that has to grow.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn before_queue(&mut self) {
         if !self.conn.wants_transmit() {
             self.conn.lend_buffer(scratch::take_write());
@@ -228,6 +228,12 @@ impl<S> Driver<S> {
         if self.messages_in_a_row < MESSAGES_IN_A_ROW {
             return Poll::Ready(());
         }
+        self.end_row(cx)
+    }
+
+    /// The same when it is theirs.
+    #[cold]
+    fn end_row(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.messages_in_a_row = 0;
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -242,6 +248,12 @@ impl<S> Driver<S> {
     /// A message that came in while a `send` waited.
     #[inline]
     pub(crate) fn pop_ahead(&mut self) -> Option<Message> {
+        if self.ahead.is_some() { self.pop_some_ahead() } else { None }
+    }
+
+    /// Apart, as all that is rare on the way of a small message: it would take room and time there.
+    #[cold]
+    fn pop_some_ahead(&mut self) -> Option<Message> {
         let ahead = self.ahead.as_mut()?;
         let message = ahead.messages.pop_front()?;
         ahead.bytes -= message.len() + size_of::<Message>();
@@ -356,8 +368,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// It is the turn of other tasks, and of the clock.
+    #[cold]
+    fn end_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        cx.waker().wake_by_ref();
+        self.poll_deadline(cx);
+        Poll::Pending
+    }
+
     /// Decodes what is in the inbox; `true` if there is something to show for it.
-    #[inline]
+    #[inline(never)]
     fn take_inbox(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> bool {
         match self.decode_inbox(sink) {
             Decoded::Pinged => self.try_flush(cx),
@@ -376,10 +396,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         turn: &mut Turn,
     ) -> Poll<()> {
         match self.poll_read(cx, sink) {
-            Poll::Ready(bytes) if turn.ends_with(bytes) && !sink.is_satisfied() => {
-                cx.waker().wake_by_ref();
-                self.poll_deadline(cx);
-                return Poll::Pending;
+            Poll::Ready(bytes) if !sink.is_satisfied() && turn.ends_with(bytes) => {
+                return self.end_turn(cx);
             }
             Poll::Ready(_) => {}
             Poll::Pending if self.poll_deadline(cx) || self.poll_order(cx) => {}

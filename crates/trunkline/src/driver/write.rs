@@ -131,7 +131,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes headers and the large payloads between them with one call.
+    /// Writes headers and the large payloads between them with one call. Apart, for the room that it takes on
+    /// the stack.
+    #[inline(never)]
     fn poll_write_slices(
         conn: &mut Connection,
         stream: Pin<&mut S>,
@@ -146,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn reclaim_buffer(&mut self) {
         if let Some(buffer) = self.conn.reclaim_buffer() {
             scratch::give_write(buffer);
