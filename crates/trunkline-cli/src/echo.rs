@@ -85,7 +85,7 @@ fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) -> impl Futur
     async move {
         let Some(mut ws) = handshake.await else { return };
         let mut batch = Batch::new();
-        while let Ok(1..) = ws.recv_many(&mut batch).await {
+        while ws.recv_many(&mut batch).await.is_ok_and(|messages| messages > 0) {
             if ws.feed_all(&batch).await.is_err() {
                 break;
             }
