@@ -40,7 +40,7 @@ fn utf8() -> String {
 }
 
 /// Masked frames, as a client sends them.
-fn frames(count: usize, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frames(count: usize, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
     let header = FrameHeader {
         fin: true,
         rsv1: false,

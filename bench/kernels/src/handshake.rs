@@ -10,7 +10,8 @@ use crate::{Kernel, Round};
 pub(crate) const ALL: &[Kernel] = &[("accept-key", 16, accept_key), ("handshake", 16, handshake)];
 
 /// What Chromium sends, about.
-const REQUEST: &[u8] = b"GET /connection/websocket HTTP/1.1\r\nHost: app.example.com\r\n\
+pub(crate) const REQUEST: &[u8] =
+    b"GET /connection/websocket HTTP/1.1\r\nHost: app.example.com\r\n\
     Connection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, deflate, br\r\n\

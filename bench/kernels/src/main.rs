@@ -10,6 +10,7 @@
 
 mod deflate;
 mod dialect;
+mod echo;
 mod fanout;
 mod frames;
 mod handshake;
@@ -25,7 +26,7 @@ type Kernel = (&'static str, u32, fn() -> Round);
 
 fn main() -> ExitCode {
     let kernels: Vec<Kernel> =
-        [frames::ALL, handshake::ALL, deflate::ALL, dialect::ALL, fanout::ALL].concat();
+        [frames::ALL, echo::ALL, handshake::ALL, deflate::ALL, dialect::ALL, fanout::ALL].concat();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
         [] => kernels.iter().for_each(|(name, operations, _)| println!("{name} {operations}")),

@@ -1,0 +1,100 @@
+//! An echo through the library: one read brings a message, and the answer leaves in one write.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use trunkline::Batch;
+
+use crate::handshake::REQUEST;
+use crate::{Kernel, Round, frames};
+
+const MESSAGES: u32 = 64;
+
+pub(crate) const ALL: &[Kernel] =
+    &[("echo-32", MESSAGES, || echo(32)), ("echo-1k", MESSAGES, || echo(1024))];
+
+/// A peer that sends one message when it is told to, and takes whatever it is sent.
+struct Peer {
+    /// What it says first.
+    request: Option<&'static [u8]>,
+    /// What it says ever after.
+    frame: Vec<u8>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// How often it may speak.
+    due: AtomicUsize,
+    /// Bytes that it was sent.
+    taken: AtomicUsize,
+}
+
+impl AsyncRead for Peer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.counts.due.load(Relaxed) == 0 {
+            return Poll::Pending;
+        }
+        self.counts.due.fetch_sub(1, Relaxed);
+        match self.request.take() {
+            Some(request) => buf.put_slice(request),
+            None => buf.put_slice(&self.frame),
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Peer {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.counts.taken.fetch_add(bytes.len(), Relaxed);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn echo(len: usize) -> Round {
+    // For the timer of the connection, which nobody drives: it stays as it was set.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime needs memory alone");
+    let counts = Arc::new(Counts::default());
+    let frame = frames::frames(1, trunkline_proto::frame::OpCode::Binary, &vec![7; len]);
+    let peer = Peer { request: Some(REQUEST), frame, counts: Arc::clone(&counts) };
+    let mut connection = Box::pin(async move {
+        let mut ws = trunkline::accept(peer).await.expect("a good request");
+        let mut batch = Batch::new();
+        while ws.recv_many(&mut batch).await.is_ok_and(|messages| messages > 0) {
+            ws.feed_all(&batch).await.expect("it is open");
+        }
+    });
+    let mut go_on = move |counts: &Counts| {
+        let _entered = runtime.enter();
+        counts.due.store(1, Relaxed);
+        let polled = connection.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "the peer goes on");
+    };
+    go_on(&counts);
+    Box::new(move || {
+        counts.taken.store(0, Relaxed);
+        (0..MESSAGES).for_each(|_| go_on(&counts));
+        assert!(counts.taken.load(Relaxed) > len * MESSAGES as usize, "all was answered");
+    })
+}
