@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::node::{DEPTH_MAX, Kind, Node};
+use super::node::{DEPTH_MAX, KEYS_MAX, Kind, Node};
 use super::{toml, yaml};
 
 /// The largest file: a thousand namespaces with every option written out take a quarter of it.
@@ -21,6 +21,10 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     if text.len() as u64 > FILE_BYTES_MAX {
         let message = format!("it has more than {FILE_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    if text.trim_ascii().is_empty() {
+        // Whoever writes it anew may have come so far and no further.
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is empty"));
     }
     Ok(text)
 }
@@ -53,6 +57,11 @@ pub(super) fn parse_json(text: &str) -> Result<Node, SyntaxErrors> {
 /// The message of all parsers.
 pub(super) fn too_deep() -> String {
     format!("values stand in each other more than {DEPTH_MAX} deep")
+}
+
+/// The other one.
+pub(super) fn too_many_keys() -> String {
+    format!("there are more than {KEYS_MAX} keys in one table")
 }
 
 /// A tree, without lines: serde_json does not tell them.
@@ -111,6 +120,9 @@ impl<'de> serde::de::Visitor<'de> for JsonVisitor {
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
         let mut table: Vec<(String, Node)> = Vec::new();
         while let Some((key, Json(value))) = entries.next_entry::<String, Json>()? {
+            if table.len() == KEYS_MAX {
+                return Err(serde::de::Error::custom(too_many_keys()));
+            }
             if table.iter().any(|(other, _)| *other == key) {
                 return Err(serde::de::Error::custom(format_args!(
                     "the key {key:?} is there twice"

@@ -9,6 +9,9 @@ use super::{Place, file};
 
 const KEY: &str = "channel.namespaces";
 
+/// The most namespaces: a name for each kind of channel, of which no application has a hundredth.
+const NAMESPACES_MAX: usize = 10_000;
+
 type Options = Vec<(String, Node)>;
 
 /// Brings the options of each namespace into the reader, and its name among `namespaces`.
@@ -18,6 +21,11 @@ pub(super) fn read(node: Node, place: &Place, reader: &mut Reader, namespaces: &
         reader.problems.push(Problem::new(KEY, NOT_A_LIST, here));
         return;
     };
+    if items.len() > NAMESPACES_MAX {
+        let message = format!("there are more than {NAMESPACES_MAX} namespaces");
+        reader.problems.push(Problem::new(KEY, message, here));
+        return;
+    }
     let mut seen = Vec::new();
     for item in items {
         let here = at(place, item.line);

@@ -26,6 +26,10 @@ pub(super) enum Kind {
 /// The deepest that values may stand in each other: settings need six.
 pub(super) const DEPTH_MAX: usize = 16;
 
+/// The most keys that stand in one table: no section has a tenth of it, and what is wrong with a key is looked for
+/// among all others.
+pub(super) const KEYS_MAX: usize = 1024;
+
 impl Node {
     pub(super) const fn new(kind: Kind, line: Option<usize>) -> Self {
         Self { kind, line }

@@ -8,6 +8,9 @@ use super::problem::Problem;
 use super::value::Value;
 use super::{Place, absent, suggest, value};
 
+/// What is told to be wrong at most before it is enough: keys that are no settings are compared with all that are.
+const PROBLEMS_MAX: usize = 100;
+
 /// What was set, by key, and what was found wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
@@ -66,13 +69,22 @@ impl Reader {
         self.problems.push(Problem { value, ..Problem::new(key, message, entry.place.clone()) });
     }
 
-    /// What is left when all settings are taken: Centrifugo's that we lack, and mistakes.
-    pub(super) fn finish(&mut self, known: &[String]) {
+    /// What is left when all settings are taken: Centrifugo's that we lack, and mistakes. `known` says which settings
+    /// there are.
+    pub(super) fn finish(&mut self, known: impl FnOnce() -> Vec<String>) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let known = known();
         let is_section = |key: &str| {
             let inside = |it: &String| it.strip_prefix(key).is_some_and(|it| it.starts_with('.'));
             known.iter().any(inside)
         };
-        for (key, entry) in std::mem::take(&mut self.entries) {
+        for (index, (key, entry)) in std::mem::take(&mut self.entries).into_iter().enumerate() {
+            if self.problems.len() >= PROBLEMS_MAX {
+                let message = format!("and more that is no setting, beyond the first {index}");
+                return self.problems.push(Problem::new(key, message, entry.place));
+            }
             match absent::judge(&key, &entry.node) {
                 absent::Judgement::Inert => {}
                 absent::Judgement::Warn(why) => {

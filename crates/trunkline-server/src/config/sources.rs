@@ -106,7 +106,7 @@ impl Sources {
         self.read_flags(&mut reader, &mut namespaces);
 
         let config = Config::read(&mut reader, namespaces);
-        reader.finish(&known_keys(&config));
+        reader.finish(|| known_keys(&config));
         check::check(&config, &mut reader);
         if !reader.problems.is_empty() {
             reader.problems.sort_by(|a, b| a.key.cmp(&b.key));

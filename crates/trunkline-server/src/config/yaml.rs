@@ -6,8 +6,8 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::file::{SyntaxErrors, too_deep};
-use super::node::{DEPTH_MAX, Kind, Node};
+use super::file::{SyntaxErrors, too_deep, too_many_keys};
+use super::node::{DEPTH_MAX, KEYS_MAX, Kind, Node};
 
 type Refused = (Option<usize>, String);
 
@@ -83,6 +83,9 @@ impl Tree {
                 (None, Kind::Text(name)) if is_scalar => {
                     if name == "<<" {
                         return refuse(line, "merge keys (`<<`) are not taken: write the keys out");
+                    }
+                    if entries.len() == KEYS_MAX {
+                        return refuse(line, too_many_keys());
                     }
                     if entries.iter().any(|(other, _)| *other == name) {
                         return refuse(line, format!("the key {name:?} is there twice"));

@@ -180,3 +180,50 @@ fn deep_values_are_refused_in_every_format() {
         assert!(load(path, &text).is_err(), "{path} {:.20}", text);
     }
 }
+
+/// SEC-HB-41: a file may be anything, as long as it is no longer than 4 MiB: what is in it is looked at once, and what is
+/// wrong with it is told a hundred times at most.
+#[test]
+fn sec_hb_41_a_file_is_judged_in_bounded_time() {
+    let keys = |from: usize, to: usize, line: fn(usize) -> String| -> String {
+        (from..to).map(line).collect()
+    };
+    let spaces = |count| "[[channel.namespaces]]\nname = 'nX'\n".repeat(count);
+    let cases = [
+        ("a.toml", keys(0, 1_025, |i| format!("k{i} = 1\n")), "more than 1024 keys"),
+        ("a.yaml", keys(0, 1_025, |i| format!("k{i}: 1\n")), "more than 1024 keys"),
+        (
+            "a.json",
+            format!("{{{}\"x\":1}}", keys(0, 1_024, |i| format!("\"k{i}\":1,"))),
+            "more than 1024 keys",
+        ),
+        ("a.toml", spaces(10_001), "more than 10000 namespaces"),
+        ("a.toml", " \n".into(), ""),
+    ];
+    for (path, text, says) in cases {
+        match Sources::new().text(path, text).load() {
+            Ok(_) => assert_eq!(says, ""),
+            Err(refused) => assert!(refused.to_string().contains(says), "{path}: {refused}"),
+        }
+    }
+    let many = (0..100).map(|table| {
+        keys(table * 1_000, (table + 1) * 1_000, |i| format!("client.t{}.k{i} = 1\n", i / 1_000))
+    });
+    let refused = Sources::new().text("a.toml", many.collect::<String>()).load().unwrap_err();
+    assert_eq!(refused.iter().count(), 101);
+    assert!(refused.to_string().contains("and more that is no setting"), "{refused}");
+}
+
+/// A file in which nothing stands was not meant: whoever writes it anew has come so far and no further.
+#[test]
+fn sec_hb_42_an_empty_file_is_no_configuration() {
+    let path = std::env::temp_dir().join(format!("trunkline-empty-{}.toml", std::process::id()));
+    for text in ["", " \n\n"] {
+        std::fs::write(&path, text).unwrap();
+        let refused = Sources::new().file(&path).load().unwrap_err().to_string();
+        assert!(refused.contains("it is empty"), "{refused}");
+    }
+    std::fs::write(&path, "# the defaults\n").unwrap();
+    Sources::new().file(&path).load().expect("it says so");
+    std::fs::remove_file(&path).unwrap();
+}
