@@ -7,7 +7,7 @@ use std::path::PathBuf;
 ///
 /// Clients connect with any SDK of Centrifugo's; servers publish by HTTP. Without a flag it listens on
 /// 127.0.0.1:8000, keeps everything in memory, and makes up its secrets, which it shows once.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// Settings to read: a file in TOML, YAML or JSON

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use trunkline_server::config::{Config, Loaded, Problems, Sources};
 use trunkline_server::{Part, Server, StartError};
 
@@ -43,7 +44,11 @@ fn run_with(
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads", error))?;
-    runtime.block_on(async { serve(args, start(config).await, deadline, &shown).await })
+    let ended =
+        runtime.block_on(async { serve(args, start(config).await, deadline, &shown).await });
+    // Whoever still reads a configuration is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(
@@ -56,18 +61,29 @@ async fn serve(
         StartError::Insecure { .. } => Failure::usage(error.to_string()),
         error => failed(&error),
     })?;
-    output::print(&welcome(&server, args, shown))?;
     let (stop, mut stopped) = mpsc::unbounded_channel();
     signals::listen(&stop)?;
     let mut reload = signals::reloads()?;
+    // Whoever has read this may send signals.
+    output::print(&welcome(&server, args, shown))?;
+    // Read beside the thread that accepts: a file may be large, or on a disk that does not answer.
+    let mut reading: Option<JoinHandle<_>> = None;
     loop {
         tokio::select! {
             _ = stopped.recv() => break,
             part = server.broken() => return Err(broken(part)),
-            () = reload.next() => match reload_from(args, &server).await {
-                Ok(()) => {}
-                Err(failure) => tracing::error!("not reloaded: {}", failure.text),
-            },
+            () = reload.next(), if reading.is_none() => {
+                let args = args.clone();
+                reading = Some(spawn_blocking(move || load(&args)));
+            }
+            Some(read) = async { Some(reading.as_mut()?.await) } => {
+                reading = None;
+                // One that panicked has said so.
+                let Ok(read) = read else { continue };
+                if let Err(failure) = reload_with(args, &server, read).await {
+                    tracing::error!("not reloaded: {}", failure.text);
+                }
+            }
         }
     }
     tracing::info!("stopping: clients are told to come back");
@@ -88,8 +104,12 @@ fn broken(part: Part) -> Failure {
     Failure::new(Exit::Broken, text)
 }
 
-async fn reload_from(args: &Serve, server: &Server) -> Result<(), Failure> {
-    let Loaded { mut config, warnings, .. } = load(args).map_err(|it| wrong(&it))?;
+async fn reload_with(
+    args: &Serve,
+    server: &Server,
+    read: Result<Loaded, Problems>,
+) -> Result<(), Failure> {
+    let Loaded { mut config, warnings, .. } = read.map_err(|it| wrong(&it))?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
