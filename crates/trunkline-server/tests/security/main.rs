@@ -4,6 +4,7 @@ mod channels;
 mod door;
 mod framing;
 mod limits;
+mod protocol;
 mod routes;
 mod sessions;
 mod settings;

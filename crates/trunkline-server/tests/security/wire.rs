@@ -69,7 +69,7 @@ impl Wire {
         }
     }
 
-    async fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut head = [0; 2];
         soon(self.0.read_exact(&mut head)).await.expect("a frame before the end");
         let len = match head[1] {
