@@ -6,7 +6,7 @@ use crate::command::Connect;
 use crate::error::{CommandError, Disconnect};
 use crate::gather::Rest;
 use crate::hub::{Hub, seconds};
-use crate::identity::ClientInfo;
+use crate::identity::{Annotation, ClientInfo};
 use crate::now::Now;
 use crate::outbox::Outbox;
 use crate::pending::{Pending, Waiting, Work};
@@ -60,7 +60,7 @@ impl<E: Default> Hub<E> {
         it.times.stale = None;
         let identity = Arc::make_mut(&mut it.identity);
         identity.user = Arc::clone(&connect.user);
-        identity.conn_info = connect.info.clone();
+        identity.conn_info = Annotation::from(&*connect.info);
         it.rates = connect.rates.clone();
         it.client_side_refresh = connect.client_side_refresh;
         let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);

@@ -9,7 +9,7 @@ use crate::command::{Refreshed, ServerSubscription, SubscribeRights};
 use crate::connect::ttl_s;
 use crate::error::{CommandError, Disconnect, Unsubscribed};
 use crate::hub::{Hub, SMALL_ENTRY_BYTES, seconds};
-use crate::identity::ClientId;
+use crate::identity::{Annotation, ClientId};
 use crate::now::Now;
 use crate::position::StreamPosition;
 use crate::reply::{Push, PushBody, Refresh, ReplyBody};
@@ -164,7 +164,7 @@ impl<E: Default> Hub<E> {
         it.times.expiry = ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace));
         if let Some(info) = refreshed.info {
             // Its subscriptions keep what they were made with.
-            Arc::make_mut(&mut it.identity).conn_info = info;
+            Arc::make_mut(&mut it.identity).conn_info = Annotation::from(&*info);
         }
         let ttl_s = ttl_s.filter(|_| it.client_side_refresh);
         Ok(ReplyBody::Refresh(Refresh { client: it.identity.client, ttl_s }))

@@ -1,9 +1,8 @@
 //! Who a session is.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 /// One connection of a client, of 128 random bits: nobody can guess another's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +57,30 @@ impl fmt::Debug for ClientId {
     }
 }
 
+/// What a token says of a client, for others to read: bytes, mostly none. Cheap to clone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Annotation(Option<Arc<[u8]>>);
+
+impl Deref for Annotation {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<&[u8]> for Annotation {
+    fn from(bytes: &[u8]) -> Self {
+        Self((!bytes.is_empty()).then(|| bytes.into()))
+    }
+}
+
+impl fmt::Debug for Annotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(self), f)
+    }
+}
+
 /// What others may know of a client: in presence, in join and leave, and beside what it publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the client protocol has these four")]
@@ -67,14 +90,15 @@ pub struct ClientInfo {
     /// The connection.
     pub client: ClientId,
     /// What the connection token says of it; empty if nothing.
-    pub conn_info: Bytes,
+    pub conn_info: Annotation,
     /// What the subscription token says of it; empty if nothing.
-    pub chan_info: Bytes,
+    pub chan_info: Annotation,
 }
 
 impl ClientInfo {
     /// A connection of which nothing has been said.
     pub(crate) fn unknown(client: ClientId) -> Self {
-        Self { user: Arc::default(), client, conn_info: Bytes::new(), chan_info: Bytes::new() }
+        let (conn_info, chan_info) = Default::default();
+        Self { user: Arc::default(), client, conn_info, chan_info }
     }
 }

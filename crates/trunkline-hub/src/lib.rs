@@ -60,7 +60,7 @@ pub use counts::{Counts, Gauges};
 pub use entropy::Entropy;
 pub use error::{CommandError, Disconnect, Unsubscribed};
 pub use hub::{Hub, Settings};
-pub use identity::{ClientId, ClientInfo};
+pub use identity::{Annotation, ClientId, ClientInfo};
 pub use now::Now;
 pub use options::{Allowed, ChannelOptions, HistoryOptions, Namespaces, Overflow, RecoveryMode};
 pub use position::{Epoch, StreamPosition};

@@ -8,7 +8,7 @@ use crate::broker::{Outcome, RequestId};
 use crate::channel::ChannelId;
 use crate::error::Disconnect;
 use crate::gather::Rest;
-use crate::identity::ClientInfo;
+use crate::identity::{Annotation, ClientInfo};
 use crate::moment::Moment;
 use crate::outbox::{Newest, Outbox};
 use crate::pending::Pending;
@@ -206,7 +206,7 @@ impl<E> Session<E> {
         if chan_info.is_empty() {
             return Arc::clone(&self.identity);
         }
-        let chan_info = chan_info.clone();
+        let chan_info = Annotation::from(&**chan_info);
         Arc::new(ClientInfo { chan_info, ..ClientInfo::clone(&self.identity) })
     }
 

@@ -56,8 +56,8 @@ fn sec_hb_18_channels_that_come_and_go_leave_nothing() {
     let info = Arc::new(ClientInfo {
         user: "ann".into(),
         client: ClientId::from_entropy(1),
-        conn_info: bytes::Bytes::new(),
-        chan_info: bytes::Bytes::new(),
+        conn_info: trunkline_hub::Annotation::default(),
+        chan_info: trunkline_hub::Annotation::default(),
     });
     let filter = HistoryFilter::default();
     let cost = measure(|| {

@@ -9,7 +9,7 @@ use trunkline_hub::broker::{
     Answer, Delivery, Event, Operation, Outcome, Publish, Request, RequestId,
 };
 use trunkline_hub::{
-    ChannelName, ClientId, ClientInfo, HistoryFilter, HistoryOptions, HistoryPage, Now,
+    Annotation, ChannelName, ClientId, ClientInfo, HistoryFilter, HistoryOptions, HistoryPage, Now,
     Publication, StreamPosition,
 };
 use trunkline_server::broker::{
@@ -226,8 +226,8 @@ pub(crate) fn client(number: u128, user: &str) -> Arc<ClientInfo> {
     Arc::new(ClientInfo {
         user: user.into(),
         client: ClientId::from_entropy(number),
-        conn_info: "{}".into(),
-        chan_info: "".into(),
+        conn_info: Annotation::from(&b"{}"[..]),
+        chan_info: Annotation::default(),
     })
 }
 

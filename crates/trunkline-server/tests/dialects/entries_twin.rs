@@ -150,8 +150,8 @@ fn info_of(it: &twin::ClientInfo) -> ClientInfo {
     ClientInfo {
         user: it.user.as_str().into(),
         client: client(&it.client),
-        conn_info: it.conn_info.clone().into(),
-        chan_info: it.chan_info.clone().into(),
+        conn_info: it.conn_info.as_slice().into(),
+        chan_info: it.chan_info.as_slice().into(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use trunkline_hub::{
-    ChannelName, ClientId, ClientInfo, CommandError, Entry, Publication, Push, PushBody, Reply,
-    ReplyBody, SharedPush, Unsubscribed,
+    Annotation, ChannelName, ClientId, ClientInfo, CommandError, Entry, Publication, Push,
+    PushBody, Reply, ReplyBody, SharedPush, Unsubscribed,
 };
 use trunkline_server::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 
@@ -71,8 +71,8 @@ fn strings_are_escaped_where_json_wants_it() {
     let info = ClientInfo {
         user: "\"\\/<&\u{8}\u{c}\n\r\t\0\u{1f}\u{7f}é\u{2028}😀".into(),
         client: ClientId::from_entropy(0),
-        conn_info: Bytes::new(),
-        chan_info: Bytes::from_static(b"1"),
+        conn_info: Annotation::default(),
+        chan_info: Annotation::from(&b"1"[..]),
     };
     let text = concat!(
         r#"{"push":{"channel":"x","join":{"info":{"user":"\"\\/<&\b\f\n\r\t\u0000\u001f"#,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline_hub::{
-    ChannelName, ClientId, ClientInfo, Epoch, HistoryOptions, Publication, StreamPosition,
+    Annotation, ChannelName, ClientId, ClientInfo, Epoch, HistoryOptions, Publication,
+    StreamPosition,
 };
 
 use crate::broker::stream::{Head, Version};
@@ -190,8 +191,8 @@ fn take_info(input: &mut Input<'_>) -> Option<ClientInfo> {
     Some(ClientInfo {
         user,
         client,
-        conn_info: take_payload(input)?,
-        chan_info: take_payload(input)?,
+        conn_info: take_annotation(input)?,
+        chan_info: take_annotation(input)?,
     })
 }
 
@@ -282,6 +283,11 @@ fn take_payload(input: &mut Input<'_>) -> Option<Bytes> {
     Some(if input.with_payloads { Bytes::copy_from_slice(bytes) } else { Bytes::new() })
 }
 
+fn take_annotation(input: &mut Input<'_>) -> Option<Annotation> {
+    let bytes = take_bytes(input)?;
+    Some(if input.with_payloads { bytes.into() } else { Annotation::default() })
+}
+
 fn take_str<'a>(input: &mut Input<'a>) -> Option<&'a str> {
     std::str::from_utf8(take_bytes(input)?).ok()
 }
@@ -314,8 +320,8 @@ mod tests {
         let info = Some(Arc::new(ClientInfo {
             user: "ann".into(),
             client: ClientId::from_entropy(u128::MAX / 3),
-            conn_info: Bytes::from_static(b"{}"),
-            chan_info: Bytes::new(),
+            conn_info: Annotation::from(&b"{}"[..]),
+            chan_info: Annotation::default(),
         }));
         let tags = vec![("a".into(), "1".into()), ("".into(), "".into())];
         let data = Bytes::from(vec![b'x'; 200]);
