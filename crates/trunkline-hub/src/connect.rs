@@ -13,6 +13,7 @@ use crate::pending::{Pending, Waiting, Work};
 use crate::rate::Bucket;
 use crate::reply::{Connected, ReplyBody};
 use crate::session::{Phase, Session, SessionId, Times};
+use crate::subscriptions::Subscriptions;
 
 impl<E: Default> Hub<E> {
     /// A client has come, and has not said who it is. It has
@@ -24,7 +25,7 @@ impl<E: Default> Hub<E> {
             identity: Arc::new(ClientInfo::unknown(self.entropy.client_id())),
             client_side_refresh: false,
             connect: None,
-            subscriptions: Vec::new(),
+            subscriptions: Subscriptions::default(),
             pending: Pending::default(),
             outbox: Outbox::default(),
             latest: None,

@@ -142,10 +142,6 @@ impl<E: Default> Hub<E> {
         channel.positioned += usize::from(flags.positioned);
         let info = it.info_with(&rights.info);
         let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
-        // Most clients have one, and a vector that grows has room for four.
-        if it.subscriptions.is_empty() {
-            it.subscriptions.reserve_exact(1);
-        }
         it.subscriptions.push(Subscription {
             channel: id,
             place: Place::Joining { index, joining: Box::new(joining) },

@@ -79,7 +79,8 @@ impl<E: Default> Hub<E> {
             it.subscriptions.get(index),
             Some(Subscription { place: Place::Joining { .. }, .. })
         );
-        let Subscription { flags, info, .. } = it.subscriptions.swap_remove(index);
+        let Some(removed) = it.subscriptions.swap_remove(index) else { return };
+        let Subscription { flags, info, .. } = removed;
         it.pending.give_up_join(id);
         if let Some(newest) = &mut it.latest {
             newest.channels.retain(|(channel, _)| *channel != id);

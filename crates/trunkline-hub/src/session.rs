@@ -15,6 +15,7 @@ use crate::pending::Pending;
 use crate::position::{Epoch, StreamPosition};
 use crate::publication::Publication;
 use crate::rate::Bucket;
+use crate::subscriptions::Subscriptions;
 use crate::user_rates::UserRates;
 
 /// A session of one hub. Not given to another one after it has ended.
@@ -51,7 +52,7 @@ pub(crate) struct Session<E> {
     pub(crate) identity: Arc<ClientInfo>,
     pub(crate) client_side_refresh: bool,
     pub(crate) connect: Option<Box<ConnectInProgress>>,
-    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) pending: Pending,
     pub(crate) outbox: Outbox<E>,
     /// Of channels that send no more than the newest publication. Few sessions are on one.
