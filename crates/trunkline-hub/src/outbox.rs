@@ -56,15 +56,30 @@ impl<E> Outbox<E> {
         spare: &mut SpareQueues<E>,
     ) -> Result<(), Full> {
         let weight = weight.saturating_add(ENTRY_OVERHEAD_BYTES);
-        let bytes = self.bytes.saturating_add(weight);
         let queued = Queued { entry, weight: u32::try_from(weight).unwrap_or(u32::MAX) };
-        if self.is_empty() {
-            self.first = Some(queued);
-        } else if self.is_full(&queued.entry, bytes, limits) {
-            return Err(Full);
-        } else {
-            self.rest.get_or_insert_with(|| spare.take()).push_back(queued);
+        let bytes = self.bytes.saturating_add(weight);
+        if !self.is_empty() {
+            return self.push_behind(queued, bytes, limits, spare);
         }
+        self.first = Some(queued);
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Adds an entry behind others; with it there would be `bytes`. Not inlined: what it saves of registers would be
+    /// saved for the one entry, too, that mostly is all.
+    #[inline(never)]
+    fn push_behind(
+        &mut self,
+        queued: Queued<E>,
+        bytes: usize,
+        limits: &Limits,
+        spare: &mut SpareQueues<E>,
+    ) -> Result<(), Full> {
+        if self.is_full(&queued.entry, bytes, limits) {
+            return Err(Full);
+        }
+        self.rest.get_or_insert_with(|| spare.take()).push_back(queued);
         self.bytes = bytes;
         Ok(())
     }
@@ -77,16 +92,28 @@ impl<E> Outbox<E> {
 
     #[inline]
     pub(crate) fn pop(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
+        if self.rest.is_some() {
+            return self.pop_of_several(spare);
+        }
+        let only = self.first.take()?;
+        self.bytes = 0;
+        Some(only.entry)
+    }
+
+    /// The same where there are others. Not inlined, for the same reason as [`push_behind`](Self::push_behind).
+    #[inline(never)]
+    fn pop_of_several(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
+        let rest = self.rest.as_mut()?;
         let queued = match self.first.take() {
             Some(first) => first,
-            None => self.rest.as_mut()?.pop_front()?,
+            None => rest.pop_front()?,
         };
         self.bytes = self.bytes.saturating_sub(queued.weight as usize);
-        if let Some(emptied) = self.rest.take_if(|it| it.is_empty()) {
-            spare.give(emptied);
-        }
-        if self.rest.is_none() {
+        if rest.is_empty() {
             self.bytes = 0;
+            if let Some(emptied) = self.rest.take() {
+                spare.give(emptied);
+            }
         }
         Some(queued.entry)
     }
