@@ -89,7 +89,7 @@ mod tests {
         let mut channels = Channels::new(Entropy::new(|| 1).keys());
         let info = Arc::new(ClientInfo::unknown(ClientId::from_entropy(1)));
         let mut new = |number: u64| {
-            let name = ChannelName::new(&format!("channel-{number}")).unwrap();
+            let name = ChannelName::new(&format!("channel-{number}")).expect("a good name");
             let channel = channels.enter(&name, &Arc::new(ChannelOptions::default()));
             let (place, flags) = (Place::Live { index: 0 }, Flags::default());
             Subscription { channel, place, flags, info: Arc::clone(&info), expiry: None }
