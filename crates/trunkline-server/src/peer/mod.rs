@@ -36,6 +36,7 @@ const REPLIES_BYTES: usize = 16 << 10;
 ///
 /// What this returns lives as long as the client stays, so nothing is in it twice; `entering` is on the heap, and gone
 /// as soon as it is over.
+#[expect(clippy::manual_async_fn, reason = "what it returns is smaller")]
 pub(crate) fn run<S, F>(entering: Pin<Box<F>>) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
