@@ -67,7 +67,8 @@ impl<E: Default> Hub<E> {
         let (moment, grace) = (self.clock.moment(now.instant), self.settings.limits.expired_grace);
         it.times.expiry = ttl_s.map(|ttl_s| moment.after(seconds(ttl_s)).after(grace));
         let told = ttl_s.filter(|_| connect.client_side_refresh);
-        it.pending.push(Waiting { id, channel: None, work: Work::Connecting });
+        it.pending
+            .push(Waiting { id, channel: None, work: Work::Connecting }, &mut self.spare_commands);
         self.users.add(&connect.user, session);
         self.begin_pings(now, session);
         self.begin_own_subscriptions(now, session, connect, told);
@@ -90,7 +91,9 @@ impl<E: Default> Hub<E> {
     pub(crate) fn settle_connect(&mut self, now: Now, session: SessionId) -> bool {
         let Some(it) = self.sessions.get_mut(session) else { return false };
         let Some(connect) = it.connect.take_if(|it| it.unanswered == 0) else { return false };
-        let Some(Waiting { id, .. }) = it.pending.pop_front() else { return false };
+        let Some(Waiting { id, .. }) = it.pending.pop_front(&mut self.spare_commands) else {
+            return false;
+        };
         it.phase = Phase::Connected;
         let client = it.identity.client;
         let mut subscriptions = Vec::with_capacity(connect.channels.len());

@@ -25,7 +25,10 @@ impl<E: Default> Hub<E> {
         let Some(it) = self.sessions.get_mut(session) else { return };
         let channel = command.channel().cloned();
         if it.pending.holds_back(channel.as_ref()) {
-            return it.pending.push(Waiting { id, channel, work: Work::Held(command) });
+            return it.pending.push(
+                Waiting { id, channel, work: Work::Held(command) },
+                &mut self.spare_commands,
+            );
         }
         let number = it.pending.next_number();
         let is_next = it.pending.is_empty();
@@ -33,7 +36,7 @@ impl<E: Default> Hub<E> {
             Work::Ready(result) if is_next => self.reply(session, id, result),
             work => {
                 if let Some(it) = self.sessions.get_mut(session) {
-                    it.pending.push(Waiting { id, channel, work });
+                    it.pending.push(Waiting { id, channel, work }, &mut self.spare_commands);
                 }
                 self.settle(now, session);
             }
@@ -51,7 +54,10 @@ impl<E: Default> Hub<E> {
         if it.pending.is_empty() {
             return self.reply(session, id, Err(error));
         }
-        it.pending.push(Waiting { id, channel: None, work: Work::Ready(Err(error)) });
+        it.pending.push(
+            Waiting { id, channel: None, work: Work::Ready(Err(error)) },
+            &mut self.spare_commands,
+        );
     }
 
     /// Whether the session may act at all: it is connected, and not too fast.
@@ -224,7 +230,7 @@ impl<E: Default> Hub<E> {
                 }
                 Work::Ready(_) => {
                     let Some(Waiting { id, work: Work::Ready(result), .. }) =
-                        it.pending.pop_front()
+                        it.pending.pop_front(&mut self.spare_commands)
                     else {
                         return;
                     };

@@ -17,16 +17,24 @@ use crate::limits::Limits;
 use crate::moment::Clock;
 use crate::now::Now;
 use crate::options::{ChannelOptions, Namespaces};
-use crate::outbox::SpareQueues;
+use crate::outbox::Queued;
+use crate::pending::Waiting;
 use crate::pending::Work;
 use crate::permit::Asker;
 use crate::reply::{Entry, Push, Reply, ReplyBody, SharedPush};
 use crate::requests::{Purpose, Requests};
 use crate::session::{Phase, Session, SessionId, Sessions};
+use crate::spare::Spare;
 use crate::users::Users;
 
 /// What an entry without a payload weighs in an outbox.
 pub(crate) const SMALL_ENTRY_BYTES: usize = 64;
+
+/// Queues of outboxes that are kept: as many as sessions that one publication may reach between two writes.
+const SPARE_OUTBOXES: usize = 16_384;
+
+/// Queues of commands that are kept: nearly all that wait are answered before the next session's turn.
+const SPARE_COMMANDS: usize = 256;
 
 /// How a hub is to behave. May change while it runs: see [`Hub::configure`].
 #[derive(Clone, Debug, Default)]
@@ -58,7 +66,8 @@ pub struct Hub<E> {
     pub(crate) deadlines: Deadlines,
     pub(crate) marked: VecDeque<SessionId>,
     pub(crate) gather: Gather,
-    pub(crate) spare: SpareQueues<E>,
+    pub(crate) spare: Spare<Queued<E>>,
+    pub(crate) spare_commands: Spare<Waiting>,
     pub(crate) entropy: Entropy,
     pub(crate) counts: Counts,
     pub(crate) subscriptions: usize,
@@ -76,7 +85,8 @@ impl<E: Default> Hub<E> {
             deadlines: Deadlines::default(),
             marked: VecDeque::new(),
             gather: Gather::new(&settings.limits),
-            spare: SpareQueues::default(),
+            spare: Spare::new(SPARE_OUTBOXES),
+            spare_commands: Spare::new(SPARE_COMMANDS),
             entropy,
             counts: Counts::default(),
             subscriptions: 0,

@@ -233,7 +233,7 @@ impl<E: Default> Hub<E> {
         }
         let completed = self.complete_join(now, session, channel);
         let Some(it) = self.sessions.get_mut(session) else { return false };
-        let Some(waiting) = it.pending.pop_front() else { return false };
+        let Some(waiting) = it.pending.pop_front(&mut self.spare_commands) else { return false };
         debug_assert!(matches!(waiting.work, Work::Joining(_)));
         match completed {
             Ok((subscribed, rest)) => {

@@ -41,6 +41,7 @@ mod rate;
 mod reply;
 mod requests;
 mod session;
+mod spare;
 mod subscriptions;
 mod timeouts;
 mod user_rates;

@@ -1,6 +1,5 @@
 //! [`Outbox`]: what is still to be written to one client, with a bound.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::channel::ChannelId;
@@ -8,6 +7,7 @@ use crate::channel_name::ChannelName;
 use crate::limits::Limits;
 use crate::moment::Moment;
 use crate::reply::{Entry, PushBody, SharedPush};
+use crate::spare::{Queue, Spare};
 
 /// What an entry costs beyond its payload.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
@@ -21,15 +21,12 @@ const ENTRY_OVERHEAD_BYTES: usize = 64;
 pub(crate) struct Outbox<E> {
     first: Option<Queued<E>>,
     /// What came behind it, if anything did.
-    rest: Option<Queue<E>>,
+    rest: Option<Queue<Queued<E>>>,
     bytes: usize,
 }
 
-/// Takes as much of a session as a pointer does.
-type Queue<E> = Box<VecDeque<Queued<E>>>;
-
 #[derive(Debug)]
-struct Queued<E> {
+pub(crate) struct Queued<E> {
     entry: Entry<E>,
     weight: u32,
 }
@@ -53,7 +50,7 @@ impl<E> Outbox<E> {
         entry: Entry<E>,
         weight: usize,
         limits: &Limits,
-        spare: &mut SpareQueues<E>,
+        spare: &mut Spare<Queued<E>>,
     ) -> Result<(), Full> {
         let weight = weight.saturating_add(ENTRY_OVERHEAD_BYTES);
         let queued = Queued { entry, weight: u32::try_from(weight).unwrap_or(u32::MAX) };
@@ -74,7 +71,7 @@ impl<E> Outbox<E> {
         queued: Queued<E>,
         bytes: usize,
         limits: &Limits,
-        spare: &mut SpareQueues<E>,
+        spare: &mut Spare<Queued<E>>,
     ) -> Result<(), Full> {
         if self.is_full(&queued.entry, bytes, limits) {
             return Err(Full);
@@ -91,7 +88,7 @@ impl<E> Outbox<E> {
     }
 
     #[inline]
-    pub(crate) fn pop(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
+    pub(crate) fn pop(&mut self, spare: &mut Spare<Queued<E>>) -> Option<Entry<E>> {
         if self.rest.is_some() {
             return self.pop_of_several(spare);
         }
@@ -102,7 +99,7 @@ impl<E> Outbox<E> {
 
     /// The same where there are others. Not inlined, for the same reason as [`push_behind`](Self::push_behind).
     #[inline(never)]
-    fn pop_of_several(&mut self, spare: &mut SpareQueues<E>) -> Option<Entry<E>> {
+    fn pop_of_several(&mut self, spare: &mut Spare<Queued<E>>) -> Option<Entry<E>> {
         let rest = self.rest.as_mut()?;
         let queued = match self.first.take() {
             Some(first) => first,
@@ -216,35 +213,5 @@ impl<E> Newest<E> {
         };
         self.due = Some(self.due.map_or(due, |it| it.min(due)));
         replaced
-    }
-}
-
-/// Empty queues with room, lent to those outboxes that hold something: a session that is idle has
-/// none, and a delivery allocates none.
-#[derive(Debug)]
-pub(crate) struct SpareQueues<E>(Vec<Queue<E>>);
-
-/// Queues kept: as many as sessions that one publication may reach between two writes.
-const SPARE_QUEUES: usize = 16_384;
-/// Entries that a queue may have room for and be kept: larger ones were a backlog, which is rare.
-const SPARE_ENTRIES: usize = 64;
-/// Room in a new queue.
-const NEW_ENTRIES: usize = 4;
-
-impl<E> Default for SpareQueues<E> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<E> SpareQueues<E> {
-    fn take(&mut self) -> Queue<E> {
-        self.0.pop().unwrap_or_else(|| Box::new(VecDeque::with_capacity(NEW_ENTRIES)))
-    }
-
-    fn give(&mut self, queue: Queue<E>) {
-        if queue.capacity() <= SPARE_ENTRIES && self.0.len() < SPARE_QUEUES {
-            self.0.push(queue);
-        }
     }
 }

@@ -4,20 +4,18 @@
 //! its answer waits here until all before it have theirs. A command about a channel to which a
 //! subscription is just being made is held back until that has been settled.
 
-use std::collections::VecDeque;
-
 use crate::broker::Outcome;
 use crate::channel::ChannelId;
 use crate::channel_name::ChannelName;
 use crate::command::Command;
 use crate::error::CommandError;
 use crate::reply::ReplyBody;
+use crate::spare::{Queue, Spare};
 
 #[derive(Debug)]
 pub(crate) struct Pending {
-    /// Only while there are any: a session is idle nearly all its life.
-    #[expect(clippy::box_collection, reason = "every idle session takes as much as this does")]
-    commands: Option<Box<VecDeque<Waiting>>>,
+    /// Only while there are any.
+    commands: Option<Queue<Waiting>>,
     /// The number of the first of them.
     first: u64,
 }
@@ -89,18 +87,20 @@ impl Pending {
         self.first + self.len() as u64
     }
 
-    pub(crate) fn push(&mut self, waiting: Waiting) {
-        self.commands.get_or_insert_default().push_back(waiting);
+    pub(crate) fn push(&mut self, waiting: Waiting, spare: &mut Spare<Waiting>) {
+        self.commands.get_or_insert_with(|| spare.take()).push_back(waiting);
     }
 
     pub(crate) fn front_mut(&mut self) -> Option<&mut Waiting> {
         self.commands.as_mut()?.front_mut()
     }
 
-    pub(crate) fn pop_front(&mut self) -> Option<Waiting> {
+    pub(crate) fn pop_front(&mut self, spare: &mut Spare<Waiting>) -> Option<Waiting> {
         let waiting = self.commands.as_mut()?.pop_front()?;
         self.first += 1;
-        self.commands.take_if(|it| it.is_empty());
+        if let Some(emptied) = self.commands.take_if(|it| it.is_empty()) {
+            spare.give(emptied);
+        }
         Some(waiting)
     }
 
