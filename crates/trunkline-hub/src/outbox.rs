@@ -12,7 +12,7 @@ use crate::spare::{Queue, Spare};
 /// What an entry costs beyond its payload.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
 
-/// A queue that owns no memory while it is empty: see [`SpareQueues`].
+/// A queue that owns no memory while it is empty: see [`Spare`].
 ///
 /// Mostly it has one entry, between a publication and the write that follows. That one lies in the
 /// session itself: for ten thousand sessions, memory that is somewhere else costs more than all else
