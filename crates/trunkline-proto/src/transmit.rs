@@ -135,7 +135,10 @@ impl Transmit {
         }
         self.buffer.clear();
         self.buffer_sent = 0;
-        self.large = None;
+        // To drop what is not there costs a call.
+        if self.large.is_some() {
+            self.large = None;
+        }
     }
 
     /// The same where something is left.
