@@ -95,7 +95,7 @@ fn receive(bytes: Vec<u8>) -> Round {
     Box::new(move || {
         buffer.copy_from_slice(&bytes);
         out.clear();
-        connection.poll_messages(&mut Input::new(&mut buffer), now, |message| {
+        connection.poll_messages(&mut Input::new(&mut buffer), now, |message, _| {
             out.extend_from_slice(black_box(message.unmask()).as_bytes());
             true
         });

@@ -45,7 +45,7 @@ mod role;
 mod state;
 
 pub use close::CloseCode;
-pub use connection::{Connection, Filled, Input};
+pub use connection::{Connection, Filled, Input, Sending};
 pub use error::{ProtocolError, QueueError, QueueErrorKind, Timeout};
 pub use event::{CloseInfo, Event, Initiator};
 pub use limits::Limit;

@@ -70,7 +70,7 @@ fn sparing_copies(
                 Err(error) => return (messages, Some(error)),
             }
             let mut input = Input::new(&mut unread);
-            conn.poll_messages(&mut input, start(), |message| {
+            conn.poll_messages(&mut input, start(), |message, _| {
                 messages.push(copied(message));
                 true
             });
@@ -259,7 +259,7 @@ fn small_messages_stop_at_the_one_that_is_enough() {
         let mut received = Vec::new();
         while received.len() < sent.len() {
             let enough = received.len() + 7;
-            conn.poll_messages(&mut input, start(), |message| {
+            conn.poll_messages(&mut input, start(), |message, _| {
                 received.push(message.unmask().into_message());
                 received.len() < enough
             });

@@ -32,6 +32,7 @@
 //! | a stream of your own | [`connect_over`], [`accept`] |
 //! | a route of axum, hyper or tower | [`upgrade`] |
 //! | receive, send, close | [`WebSocket`]; its [`split`](WebSocket::split) for two tasks |
+//! | answer each message | [`WebSocket::answer`] |
 //! | many small messages | [`WebSocket::recv_many`], [`Batch`], [`WebSocket::feed_all`] |
 //! | messages larger than memory | [`WebSocket::recv_streamed`], [`WebSocket::send_streamed`] |
 //! | one message to many | [`Broadcast`], [`Prepared`] |
@@ -71,6 +72,7 @@
 #![cfg_attr(not(any(feature = "client", feature = "server")), allow(dead_code, unused_variables))]
 
 mod access;
+mod answers;
 mod batch;
 mod broadcast;
 #[cfg(feature = "client")]
@@ -107,6 +109,7 @@ mod transport;
 pub mod upgrade;
 mod websocket;
 
+pub use answers::Answers;
 pub use batch::{Batch, BatchIter};
 pub use broadcast::{
     Broadcast, BroadcastCounts, ReceiverLimits, SlowReceiver, Subscription, TooSlow,

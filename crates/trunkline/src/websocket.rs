@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use trunkline_proto::message::Masked;
+use trunkline_proto::message::InPlace;
 use trunkline_proto::{
     CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
     Received,
 };
 
 use crate::access::Access;
+use crate::answers::{Answers, poll_answers};
 use crate::batch::Batch;
 use crate::driver::{Driver, Next, OwnedDriver, Progress, Sink};
 use crate::error::{Error, SendError};
@@ -170,6 +171,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn recv_many(&mut self, batch: &mut Batch) -> Result<usize, Error> {
         let driver = &mut *self.driver;
         poll_fn(|cx| poll_recv_many(driver, cx, batch)).await
+    }
+
+    /// Answers each message that comes in, until the connection has been closed by a closing handshake.
+    ///
+    /// `answer` is given the message where it lies, and [`Answers`] to queue what is to be said to it: one message,
+    /// several, or none. What is queued in answer to one read leaves in one write. The fastest way to serve small
+    /// messages: neither they nor their answers are kept anywhere in between.
+    ///
+    /// ```
+    /// # use trunkline::{Received, SendError, WebSocket};
+    /// async fn serve(mut ws: WebSocket) -> Result<(), SendError> {
+    ///     let mut sum = 0;
+    ///     ws.answer(|message, answers| {
+    ///         match message.as_text().and_then(|text| text.parse::<i64>().ok()) {
+    ///             Some(number) => sum += number,
+    ///             None => return answers.feed("send me numbers"),
+    ///         }
+    ///         answers.feed(sum.to_string())
+    ///     })
+    ///     .await
+    /// }
+    /// ```
+    ///
+    /// A message is taken only when there is room for an answer, so a peer that sends and does not receive is
+    /// not read from either. After 128 messages in a row, and those that came with the last, it lets other tasks
+    /// have their turn.
+    ///
+    /// # Errors
+    /// What `answer` gives ends it, and the connection can be used on. Otherwise, how the connection ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: each message has either been answered or is received by the next
+    /// call, and answers that were queued are written by the next call that writes.
+    pub async fn answer<F>(&mut self, mut answer: F) -> Result<(), SendError>
+    where
+        F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
+    {
+        let driver = &mut *self.driver;
+        poll_fn(|cx| poll_answers(driver, cx, &mut answer)).await
     }
 
     /// Receives what comes next, be it a message, a ping or a pong; otherwise as [`recv`](Self::recv).
@@ -473,9 +513,18 @@ impl Sink for Fill<'_> {
     }
 
     #[inline(always)]
-    fn on_binary(&mut self, bytes: Masked<'_>) -> Next {
-        self.batch.push_binary(&bytes);
-        self.took(bytes.len())
+    fn on_message(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
+        let bytes = match message {
+            InPlace::Text(text) => {
+                self.batch.push(Received::Text(text));
+                text.len()
+            }
+            InPlace::Binary(bytes) => {
+                self.batch.push_binary(&bytes);
+                bytes.len()
+            }
+        };
+        self.took(bytes)
     }
 
     fn is_satisfied(&self) -> bool {

@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 
 use tokio::io::AsyncWriteExt;
 use trunkline::testing::pipe;
@@ -79,6 +82,36 @@ async fn sec_bp_01_echo_stops_reading_from_a_peer_that_never_reads() {
     }
 }
 
+/// The same where each message is answered as it comes.
+#[tokio::test]
+async fn sec_bp_01_answers_stop_reading_from_a_peer_that_never_reads() {
+    for role in ROLES {
+        let (end, mut raw) = pipe(1000);
+        let control = end.control();
+        let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
+        control.take_written();
+        control.set_room(0);
+        let message = frame(role.peer(), BINARY, &[7; 1000]);
+        let mut taken = 0;
+        {
+            let mut answering = pin!(ours.answer(|message, answers| answers.feed(message)));
+            let mut cx = Context::from_waker(Waker::noop());
+            while control.unread() == 0 {
+                control.push(&message);
+                assert!(answering.as_mut().poll(&mut cx).is_pending());
+                taken += 1;
+            }
+            // Answered and queued, and then read ahead.
+            assert!(taken * 1000 <= 2 * HIGH_WATER + 4 * 1008, "{taken} messages were taken");
+            // Once there is room, all of them are answered, and nothing is lost in between.
+            control.set_room(1 << 20);
+            assert!(answering.as_mut().poll(&mut cx).is_pending());
+        }
+        let heard = replay(role, &control.take_written());
+        assert_eq!(heard, vec![Heard::Message(Message::binary(vec![7; 1000])); taken]);
+    }
+}
+
 /// SEC-CT-03: a flood of pings from a peer that never reads pins a pong or two.
 #[tokio::test]
 async fn sec_ct_03_ping_flood_without_reading_pins_two_pongs() {
@@ -120,7 +153,7 @@ async fn read_ahead_is_bounded() {
             let mut taken = 0;
             {
                 let mut sending = std::pin::pin!(ours.send(vec![0; 5000]));
-                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+                let mut cx = Context::from_waker(Waker::noop());
                 for _ in 0..1000 {
                     control.push(&message);
                     assert!(sending.as_mut().poll(&mut cx).is_pending());

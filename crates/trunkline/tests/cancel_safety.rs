@@ -9,7 +9,7 @@ use std::future::Future;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::unconstrained;
 use trunkline::testing::{Faults, Faulty, Pipe, PipeControl, faulty, pipe};
-use trunkline::{Batch, CloseCode, Limit, Message, MessageKind, Role};
+use trunkline::{Answers, Batch, CloseCode, Limit, Message, MessageKind, Received, Role};
 
 use support::*;
 
@@ -260,6 +260,35 @@ async fn dropped_recv_many_loses_no_message() {
         }
         false
     });
+}
+
+/// Each message is answered once, and each answer is written once.
+#[tokio::test]
+async fn dropped_answer_loses_no_message_and_no_answer() {
+    for role in ROLES {
+        for polls in [1, 2, 3, 5, 7, 100] {
+            let mut bench = Bench::new(role, false, 64 << 10).await;
+            let (frames, expect) = conversation(role.peer());
+            bench.peer_says(&frames);
+            bench.control.end_reads();
+            let Ours::Whole(ws) = &mut bench.ours else { panic!("it is whole") };
+            let mut got = Vec::new();
+            let mut echo = |message: Received<'_>, answers: &mut Answers<'_>| {
+                got.push(message.clone().into_message());
+                answers.feed(message)
+            };
+            unconstrained(async {
+                while poll_up_to(polls, ws.answer(&mut echo)).is_none_or(|it| it.is_err()) {}
+            })
+            .await;
+            assert_eq!(got, expect, "{role:?}, dropped after {polls}");
+            let answers = bench.heard().into_iter().filter_map(|it| match it {
+                Heard::Message(message) => Some(message),
+                _ => None,
+            });
+            assert!(answers.eq(expect), "{role:?}, dropped after {polls}");
+        }
+    }
 }
 
 #[tokio::test]

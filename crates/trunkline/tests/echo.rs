@@ -32,11 +32,12 @@ fn messages(sizes: &[usize]) -> Vec<Message> {
 enum Way {
     Recv,
     RecvMany,
+    Answer,
     Halves,
     Chunks,
 }
 
-const WAYS: [Way; 4] = [Way::Recv, Way::RecvMany, Way::Halves, Way::Chunks];
+const WAYS: [Way; 5] = [Way::Recv, Way::RecvMany, Way::Answer, Way::Halves, Way::Chunks];
 
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocket<S>, way: Way) {
     match way {
@@ -53,6 +54,7 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocket<S>, way: Way)
                 }
             }
         }
+        Way::Answer => ws.answer(|message, answers| answers.feed(message)).await.unwrap(),
         Way::Halves => {
             let (mut reader, mut writer) = ws.split();
             while let Some(message) = reader.recv().await.unwrap() {
@@ -123,7 +125,7 @@ async fn every_size_comes_back_through_pipes_of_any_size() {
 #[tokio::test]
 async fn every_size_comes_back_one_byte_at_a_time() {
     // As chunks they would come back in more tiny fragments than a client takes.
-    for way in [Way::Recv, Way::RecvMany, Way::Halves] {
+    for way in [Way::Recv, Way::RecvMany, Way::Answer, Way::Halves] {
         let (client, server) = pipe(10);
         let (client, faults) = faulty(client, 0);
         faults.one_byte_at_a_time();

@@ -91,6 +91,28 @@ fn small_messages_cost_no_allocation_each() {
     }
 }
 
+/// The same where they are answered as they come.
+#[test]
+fn small_answers_cost_no_allocation_each() {
+    let runtime = runtime();
+    let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+    let messages = frame(Role::Client, BINARY, &[7; 32]).repeat(5000);
+    for round in 0..5 {
+        control.take_written();
+        control.push(&messages);
+        let mut answered = 0;
+        let cost = cost(&runtime, async {
+            let answering = ours.answer(|message, answers| {
+                answered += 1;
+                answers.feed(message)
+            });
+            assert!(poll_up_to(10, answering).is_none());
+        });
+        assert_eq!(answered, 5000);
+        assert!(round == 0 || cost.count_total <= 30, "{} allocations", cost.count_total);
+    }
+}
+
 /// SEC-FR-09: a header that promises a megabyte costs next to nothing until it comes.
 #[test]
 fn sec_fr_09_promise_of_a_large_frame_costs_little() {

@@ -109,6 +109,7 @@ async fn futures_are_send(
     let mut batch = Batch::new();
     future(&ws.recv());
     future(&ws.recv_many(&mut batch));
+    future(&ws.answer(|message, answers| answers.feed(message)));
     future(&ws.recv_streamed());
     future(&ws.send("text"));
     future(&ws.feed("text"));

@@ -12,6 +12,7 @@ mod compression;
 mod input;
 mod receive;
 mod send;
+mod sending;
 mod whole;
 
 use std::io::IoSlice;
@@ -35,6 +36,7 @@ use compression::Compression;
 pub use input::Input;
 use receive::Frame;
 use send::{Pong, Streaming};
+pub use sending::Sending;
 pub use whole::Filled;
 
 /// One WebSocket connection, after its handshake, without a socket or a clock.
@@ -187,6 +189,12 @@ impl Connection {
             State::Closed(closed) => Some(&closed.info),
             _ => None,
         }
+    }
+
+    /// The side of it that sends.
+    #[inline]
+    pub fn sending(&mut self) -> Sending<'_> {
+        Sending::new(self)
     }
 
     /// Takes note that the peer is alive although its bytes are not being read: they wait, and the

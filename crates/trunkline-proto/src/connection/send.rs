@@ -70,15 +70,17 @@ impl Connection {
     /// # Errors
     /// The message, and why it was not taken: the connection is closing, or another message is being
     /// sent in chunks.
+    #[inline(always)]
     pub fn queue_promised<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
     ) -> Result<(), QueueError<'m>> {
         let message = message.into();
         match self.refusal() {
-            None | Some(QueueErrorKind::Full) => self.push(message),
+            None | Some(QueueErrorKind::Full) => {}
             Some(kind) => return Err(QueueError::new(kind, message)),
         }
+        self.push(message);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, BytesMut};
 
 use crate::Role;
 use crate::connection::receive::Frame;
-use crate::connection::{Connection, Input};
+use crate::connection::{Connection, Input, Sending};
 use crate::error::ProtocolError;
 use crate::frame::{FrameHeader, HEADER_BYTES_MAX, MaskKey, OpCode};
 use crate::limits::Limits;
@@ -61,7 +61,7 @@ impl Connection {
         now: Instant,
     ) -> Option<Received<'i>> {
         let mut message = None;
-        self.poll_messages(input, now, |next| {
+        self.poll_messages(input, now, |next, _| {
             message = Some(next.unmask());
             false
         });
@@ -72,12 +72,14 @@ impl Connection {
     /// that gives `false` or something else follows. Many small messages are fastest this way: what does
     /// not change from one to the next is looked at once, and whoever copies them anyway unmasks them in
     /// the same pass.
+    ///
+    /// An answer can be queued at once: what `each` is given beside the message takes it.
     #[inline]
     pub fn poll_messages<'i>(
         &mut self,
         input: &mut Input<'i>,
         now: Instant,
-        mut each: impl FnMut(InPlace<'i>) -> bool,
+        mut each: impl FnMut(InPlace<'i>, Sending<'_>) -> bool,
     ) {
         if !self.is_between_messages() {
             return;
@@ -95,7 +97,7 @@ impl Connection {
                     }
                 },
             };
-            if !each(message) {
+            if !each(message, self.sending()) {
                 break;
             }
         }

@@ -1,10 +1,11 @@
 //! Bytes into events, and events into whatever is waited for: one message, a batch, a chunk.
 
 use bytes::{Buf, BytesMut};
-use trunkline_proto::message::{InPlace, Masked};
+use trunkline_proto::message::InPlace;
 use trunkline_proto::{Connection, Event, Input, Message, Received};
 
 use super::clock::Clock;
+use crate::answers::Answers;
 use crate::error::Error;
 use crate::observe::Life;
 use crate::scratch::SHARED_FROM;
@@ -14,10 +15,10 @@ pub(crate) trait Sink {
     /// Takes an event that concerns the application.
     fn on_event(&mut self, event: Event<'_>) -> Next;
 
-    /// Takes a small binary message, for those who unmask it while they copy it.
+    /// Takes a small message where it lies, for those who unmask it while they copy it, or answer it at once.
     #[inline]
-    fn on_binary(&mut self, bytes: Masked<'_>) -> Next {
-        self.on_event(Event::Message(Received::Binary(bytes.unmask())))
+    fn on_message(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
+        self.on_event(Event::Message(message.unmask()))
     }
 
     /// Whether there is something to show for, so that no further read is needed.
@@ -163,18 +164,9 @@ fn decode_messages(
     sink: &mut impl Sink,
 ) -> Option<Next> {
     let mut next = None;
-    conn.poll_messages(input, clock.came_about(), |message| {
-        let wanted = match message {
-            InPlace::Binary(bytes) => {
-                life.heard_binary(bytes.len());
-                sink.on_binary(bytes)
-            }
-            text @ InPlace::Text(_) => {
-                let event = Event::Message(text.unmask());
-                life.heard(&event);
-                sink.on_event(event)
-            }
-        };
+    conn.poll_messages(input, clock.came_about(), |message, sending| {
+        life.heard_in_place(&message);
+        let wanted = sink.on_message(message, Answers::new(sending, life));
         next = Some(wanted);
         wanted != Next::Nothing
     });

@@ -30,6 +30,7 @@ use trunkline_proto::{
     CloseCode, CloseInfo, Connection, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
 };
 
+use crate::answers::Answers;
 use crate::error::Error;
 use crate::observe::{Life, Size};
 use crate::scratch::{self, SHARED_FROM};
@@ -47,7 +48,7 @@ use turn::Turn;
 
 /// Messages that are handed out one after the other without a wait. Then it is the turn of other tasks,
 /// however many are there: as many as tokio lets a task take from one of its own queues.
-const MESSAGES_IN_A_ROW: usize = 128;
+pub(crate) const MESSAGES_IN_A_ROW: usize = 128;
 
 /// Where the driver stands between the first byte and the last.
 enum Phase {
@@ -189,6 +190,11 @@ impl<S> Driver<S> {
             self.life.sent(size);
         }
         queued
+    }
+
+    /// What queues answers.
+    pub(crate) fn answers(&mut self) -> Answers<'_> {
+        Answers::new(self.conn.sending(), &mut self.life)
     }
 
     /// Queues a part of a message.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use trunkline_proto::message::InPlace;
 use trunkline_proto::{CloseCode, CloseInfo, Event, MessageKind, Outgoing, Role};
 
 #[cfg(any(feature = "tracing", feature = "metrics"))]
@@ -46,11 +47,14 @@ impl Life {
         }
     }
 
-    /// The same for a message that is not unmasked yet.
+    /// The same for a message where it lies.
     #[inline]
-    pub(crate) fn heard_binary(&mut self, bytes: usize) {
+    pub(crate) fn heard_in_place(&mut self, message: &InPlace<'_>) {
         #[cfg(any(feature = "tracing", feature = "metrics"))]
-        self.record.received(MessageKind::Binary, bytes, true);
+        match message {
+            InPlace::Text(text) => self.record.received(MessageKind::Text, text.len(), true),
+            InPlace::Binary(bytes) => self.record.received(MessageKind::Binary, bytes.len(), true),
+        }
     }
 
     /// A message has been queued, or a part of one.

@@ -1,0 +1,150 @@
+//! Answering messages where they lie.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline_proto::message::InPlace;
+use trunkline_proto::{Event, Message, Outgoing, QueueErrorKind, Received, Sending};
+
+use crate::driver::{Driver, MESSAGES_IN_A_ROW, Next, Progress, Sink};
+use crate::error::SendError;
+use crate::observe::{Life, Size};
+use crate::scratch;
+use crate::websocket::owned;
+
+/// Takes the answers to one message, see [`WebSocket::answer`](crate::WebSocket::answer).
+pub struct Answers<'a> {
+    sending: Sending<'a>,
+    life: &'a mut Life,
+    /// Whether nothing was said to this message yet.
+    is_first: bool,
+}
+
+impl<'a> Answers<'a> {
+    #[inline]
+    pub(crate) fn new(sending: Sending<'a>, life: &'a mut Life) -> Self {
+        Self { sending, life, is_first: true }
+    }
+
+    /// Queues an answer. There is always room for the first.
+    ///
+    /// # Errors
+    /// Why it was not queued, with the message: closing has begun on this side, or
+    /// [`Limits::send_high_water_bytes`](trunkline_proto::limits::Limits::send_high_water_bytes) wait already,
+    /// as they may after the first answer.
+    #[inline(always)]
+    pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        let message = message.into();
+        // A pong may have taken the room that there was when the message came.
+        if !std::mem::take(&mut self.is_first) && !self.has_room() {
+            return Err(SendError::refused(QueueErrorKind::Full, owned(message)));
+        }
+        if !self.sending.wants_transmit() {
+            self.sending.lend_buffer(scratch::take_write());
+        }
+        let size = Size::of(&message);
+        match self.sending.queue_promised(message) {
+            Ok(()) => {
+                self.life.sent(size);
+                Ok(())
+            }
+            Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
+        }
+    }
+
+    /// Whether there is room for another answer.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        !self.sending.is_above_high_water()
+    }
+}
+
+impl std::fmt::Debug for Answers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Answers").field(&self.sending).finish()
+    }
+}
+
+/// Answers what comes in, as long as that goes well and is written.
+struct Answering<'f, F> {
+    answer: &'f mut F,
+    messages: usize,
+    stop: Option<Stop>,
+}
+
+/// Why no further message is answered for now.
+enum Stop {
+    /// It is the turn of other tasks.
+    Row,
+    /// There is no room for an answer.
+    Full,
+    /// A message that did not lie there whole is to be answered first.
+    Message(Message),
+    /// It went wrong.
+    Failed(SendError),
+}
+
+impl<F> Sink for Answering<'_, F>
+where
+    F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
+{
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        let Event::Message(received) = event else { return Next::Any };
+        self.messages += 1;
+        self.stop = Some(Stop::Message(received.into_message()));
+        Next::Nothing
+    }
+
+    #[inline(always)]
+    fn on_message(&mut self, message: InPlace<'_>, mut answers: Answers<'_>) -> Next {
+        self.messages += 1;
+        let answered = (self.answer)(message.unmask(), &mut answers);
+        if answered.is_ok() && answers.has_room() {
+            // What came in the same read is still answered.
+            if self.messages == MESSAGES_IN_A_ROW {
+                self.stop = Some(Stop::Row);
+            }
+            return Next::Messages;
+        }
+        self.stop = Some(answered.err().map_or(Stop::Full, Stop::Failed));
+        Next::Nothing
+    }
+
+    #[inline]
+    fn is_satisfied(&self) -> bool {
+        self.stop.is_some()
+    }
+}
+
+pub(crate) fn poll_answers<S, F>(
+    driver: &mut Driver<S>,
+    cx: &mut Context<'_>,
+    answer: &mut F,
+) -> Poll<Result<(), SendError>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
+{
+    loop {
+        ready!(driver.poll_turn(cx));
+        ready!(driver.poll_room(cx))?;
+        if let Some(message) = driver.pop_ahead() {
+            driver.handed_out(1);
+            answer(Received::Whole(message), &mut driver.answers())?;
+            continue;
+        }
+        let mut answering = Answering { answer, messages: 0, stop: None };
+        let progress = ready!(driver.poll_events(cx, &mut answering))?;
+        let Answering { messages, stop, .. } = answering;
+        driver.handed_out(messages);
+        match stop {
+            Some(Stop::Message(message)) => {
+                answer(Received::Whole(message), &mut driver.answers())?;
+            }
+            Some(Stop::Failed(error)) => return Poll::Ready(Err(error)),
+            Some(Stop::Row | Stop::Full) => {}
+            None if progress == Progress::Closed => return Poll::Ready(Ok(())),
+            None => {}
+        }
+    }
+}
