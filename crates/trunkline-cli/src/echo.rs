@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use trunkline::deflate::DeflateConfig;
-use trunkline::{Acceptor, Batch, WebSocket};
+use trunkline::{Acceptor, WebSocket};
 
 use crate::args::Echo;
 use crate::exit::{Exit, Failure};
@@ -84,12 +84,8 @@ fn connection(acceptor: Arc<Acceptor>, tcp: TcpStream, page: bool) -> impl Futur
     let handshake = Box::pin(accept(acceptor, tcp, page));
     async move {
         let Some(mut ws) = handshake.await else { return };
-        let mut batch = Batch::new();
-        while ws.recv_many(&mut batch).await.is_ok_and(|messages| messages > 0) {
-            if ws.feed_all(&batch).await.is_err() {
-                break;
-            }
-        }
+        // How it ended is told by the library, to whoever asks for it.
+        ws.answer(|message, answers| answers.feed(message)).await.ok();
     }
 }
 
