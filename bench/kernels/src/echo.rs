@@ -7,15 +7,30 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use trunkline::Batch;
+use trunkline::{Batch, SendError, WebSocket};
 
 use crate::handshake::REQUEST;
 use crate::{Kernel, Round, frames};
 
 const MESSAGES: u32 = 64;
 
-pub(crate) const ALL: &[Kernel] =
-    &[("echo-32", MESSAGES, || echo(32)), ("echo-1k", MESSAGES, || echo(1024))];
+pub(crate) const ALL: &[Kernel] = &[
+    ("echo-32", MESSAGES, || echo(32, answer)),
+    ("echo-1k", MESSAGES, || echo(1024, answer)),
+    ("echo-batch-32", MESSAGES, || echo(32, batches)),
+];
+
+async fn answer(mut ws: WebSocket<Peer>) -> Result<(), SendError> {
+    ws.answer(|message, answers| answers.feed(message)).await
+}
+
+async fn batches(mut ws: WebSocket<Peer>) -> Result<(), SendError> {
+    let mut batch = Batch::new();
+    while ws.recv_many(&mut batch).await? > 0 {
+        ws.feed_all(&batch).await?;
+    }
+    Ok(())
+}
 
 /// A peer that sends one message when it is told to, and takes whatever it is sent.
 struct Peer {
@@ -71,7 +86,10 @@ impl AsyncWrite for Peer {
     }
 }
 
-fn echo(len: usize) -> Round {
+fn echo<F>(len: usize, serve: fn(WebSocket<Peer>) -> F) -> Round
+where
+    F: Future<Output = Result<(), SendError>> + 'static,
+{
     // For the timer of the connection, which nobody drives: it stays as it was set.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime needs memory alone");
@@ -79,11 +97,8 @@ fn echo(len: usize) -> Round {
     let frame = frames::frames(1, trunkline_proto::frame::OpCode::Binary, &vec![7; len]);
     let peer = Peer { request: Some(REQUEST), frame, counts: Arc::clone(&counts) };
     let mut connection = Box::pin(async move {
-        let mut ws = trunkline::accept(peer).await.expect("a good request");
-        let mut batch = Batch::new();
-        while ws.recv_many(&mut batch).await.is_ok_and(|messages| messages > 0) {
-            ws.feed_all(&batch).await.expect("it is open");
-        }
+        let ws = trunkline::accept(peer).await.expect("a good request");
+        serve(ws).await.expect("it is open");
     });
     let mut go_on = move |counts: &Counts| {
         let _entered = runtime.enter();
