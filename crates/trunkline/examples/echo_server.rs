@@ -4,14 +4,11 @@
 
 use std::error::Error;
 
-use trunkline::{Batch, Server, WebSocket};
+use trunkline::{Server, WebSocket};
 
-/// Says back what comes in, many messages at a time.
+/// Says back what comes in.
 pub async fn echo(mut ws: WebSocket) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut batch = Batch::new();
-    while ws.recv_many(&mut batch).await? > 0 {
-        ws.feed_all(&batch).await?;
-    }
+    ws.answer(|message, answers| answers.feed(message)).await?;
     Ok(())
 }
 
