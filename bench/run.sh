@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/run.sh [--quick] [--native] [--only PART[,PART]]
+# bench/run.sh [--quick] [--native] [--only PART[,PART]] [--rounds N]
 #
 # Builds Trunkline and its peers in release mode, runs them interleaved under the load generator and writes
 # bench/results/<date>.md (and the single runs beside it, .jsonl). About an hour, on a machine that does
@@ -8,6 +8,7 @@
 # --quick   2 short rounds, to see that everything works; the tables go to stdout and are not worth keeping
 # --native  builds ours and theirs with target-cpu=native; without it, both for the baseline of the target
 # --only    of the parts that README.md names, such as echo or fanout; the report is named for them
+# --rounds  more of them (5) tell apart what is close
 #
 # Peers that are no Rust are fetched and built where npm and Go are there, and left out with a line where not;
 # CENTRIFUGO names a binary of Centrifugo to take instead.
@@ -24,6 +25,7 @@ while [ $# -gt 0 ]; do
         --quick) quick=1 rounds=2 secs=0.3 ;;
         --native) flags='-C target-cpu=native' ;;
         --only) only=${2:?"--only needs the names of parts"}; shift ;;
+        --rounds) rounds=${2:?"--rounds needs a number"}; shift ;;
         *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
