@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use trunkline::testing::{PipeControl, pipe};
-use trunkline::{CloseCode, Limit, Message, QueueErrorKind, Role, SendErrorKind, WebSocket};
+use trunkline::{Batch, CloseCode, Limit, Message, QueueErrorKind, Role, SendErrorKind, WebSocket};
 
 use support::*;
 
@@ -157,6 +157,33 @@ async fn answer_behind_our_own_close_is_refused() {
         control.push(&said(role, &["too late"]));
         let error = ours.answer(|message, answers| answers.feed(message)).await.unwrap_err();
         assert!(error.is_closed());
+    }
+}
+
+/// Of a text that lies there whole behind another, and is none (RFC 6455 §8.1), the peer is told at once: it need not
+/// say another thing before. So it is with a batch.
+#[tokio::test]
+async fn s8_1_invalid_text_behind_a_message_is_told_without_another_byte() {
+    for role in ROLES {
+        for batches in [false, true] {
+            let (mut ours, control, _raw) = piped(role, 64 << 10).await;
+            control.push(&[said(role, &["good"]), frame(role.peer(), TEXT, b"\xff")].concat());
+            let mut batch = Batch::new();
+            if batches {
+                assert_eq!(ours.recv_many(&mut batch).await.unwrap(), 1);
+                ours.feed_all(&batch).await.unwrap();
+                assert!(
+                    poll_up_to(3, ours.recv_many(&mut batch)).is_none(),
+                    "it waits for the end"
+                );
+            } else {
+                let answering = ours.answer(|message, answers| answers.feed(message));
+                assert!(poll_up_to(3, answering).is_none(), "it waits for the end");
+            }
+            let heard = replay(role, &control.take_written());
+            assert_eq!(heard[0], text("good"));
+            assert!(matches!(heard[1], Heard::Closed(Some(1007), _)), "{heard:?}");
+        }
     }
 }
 

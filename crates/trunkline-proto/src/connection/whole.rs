@@ -108,6 +108,13 @@ impl Connection {
         }
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has something to say without another byte:
+    /// [`poll_messages`](Self::poll_messages) came upon a text that is none behind those that it took.
+    #[inline]
+    pub fn has_event(&self) -> bool {
+        self.text_is_invalid
+    }
+
     /// Takes the next message off the front of `input` without a copy, if it is a single frame that is
     /// all there, of `min` bytes at the least and not compressed.
     ///

@@ -362,7 +362,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             // The end of a compressed message may bring out another chunk without a further byte.
-            if (!self.inbox.is_empty() || self.streamed) && self.take_inbox(cx, sink) {
+            let has_more = !self.inbox.is_empty() || self.streamed || self.conn.has_event();
+            if has_more && self.take_inbox(cx, sink) {
                 continue;
             }
             // What was said in answer to the last read goes out before the next.
