@@ -78,36 +78,48 @@ enum Stop {
     Row,
     /// There is no room for an answer.
     Full,
-    /// A message that did not lie there whole is to be answered first.
-    Message(Message),
     /// It went wrong.
     Failed(SendError),
+}
+
+impl<F> Answering<'_, F>
+where
+    F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
+{
+    /// Gives whether another message may be answered at once.
+    #[inline(always)]
+    fn answer(&mut self, message: Received<'_>, mut answers: Answers<'_>) -> bool {
+        self.messages += 1;
+        let answered = (self.answer)(message, &mut answers);
+        if answered.is_ok() && answers.has_room() {
+            if self.messages == MESSAGES_IN_A_ROW {
+                self.stop = Some(Stop::Row);
+            }
+            return true;
+        }
+        self.stop = Some(answered.err().map_or(Stop::Full, Stop::Failed));
+        false
+    }
 }
 
 impl<F> Sink for Answering<'_, F>
 where
     F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
 {
-    fn on_event(&mut self, event: Event<'_>) -> Next {
-        let Event::Message(received) = event else { return Next::Any };
-        self.messages += 1;
-        self.stop = Some(Stop::Message(received.into_message()));
-        Next::Nothing
+    fn on_event(&mut self, _event: Event<'_>) -> Next {
+        Next::Any
     }
 
+    /// A row ends here, for few bytes can be many such messages: they may have been compressed.
+    fn on_whole(&mut self, message: Message, answers: Answers<'_>) -> Next {
+        self.answer(Received::Whole(message), answers);
+        if self.is_satisfied() { Next::Nothing } else { Next::Any }
+    }
+
+    /// What came in the same read is still answered, whatever row that makes.
     #[inline(always)]
-    fn on_message(&mut self, message: InPlace<'_>, mut answers: Answers<'_>) -> Next {
-        self.messages += 1;
-        let answered = (self.answer)(message.unmask(), &mut answers);
-        if answered.is_ok() && answers.has_room() {
-            // What came in the same read is still answered.
-            if self.messages == MESSAGES_IN_A_ROW {
-                self.stop = Some(Stop::Row);
-            }
-            return Next::Messages;
-        }
-        self.stop = Some(answered.err().map_or(Stop::Full, Stop::Failed));
-        Next::Nothing
+    fn on_message(&mut self, message: InPlace<'_>, answers: Answers<'_>) -> Next {
+        if self.answer(message.unmask(), answers) { Next::Messages } else { Next::Nothing }
     }
 
     #[inline]
@@ -138,13 +150,9 @@ where
         let Answering { messages, stop, .. } = answering;
         driver.handed_out(messages);
         match stop {
-            Some(Stop::Message(message)) => {
-                answer(Received::Whole(message), &mut driver.answers())?;
-            }
             Some(Stop::Failed(error)) => return Poll::Ready(Err(error)),
-            Some(Stop::Row | Stop::Full) => {}
             None if progress == Progress::Closed => return Poll::Ready(Ok(())),
-            None => {}
+            Some(Stop::Row | Stop::Full) | None => {}
         }
     }
 }

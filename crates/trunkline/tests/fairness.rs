@@ -102,28 +102,33 @@ async fn sec_fr_12_flood_of_messages_leaves_others_their_turn() {
     }
 }
 
-/// The same where they are answered as they come, with what the last of a row brought along.
+/// The same where they are answered as they come: with what the last of a row brought along, if it lies there
+/// whole, but not with what has to be put together, which may be more than its bytes.
 #[tokio::test]
 async fn sec_fr_12_flood_of_questions_leaves_others_their_turn() {
-    let (end, mut raw) = pipe(8 << 20);
-    let control = end.control();
-    let mut ours = with_raw_peer(Role::Server, |_| (), end, &mut raw).await;
-    control.push(&frame(Role::Client, BINARY, b"").repeat(FRAMES));
-    control.push(&close_frame(Role::Client, 1000, ""));
-    let count = Count::default();
-    let answered = count.clone();
-    let hostile = async move {
-        let answering = ours.answer(|message, answers| {
-            answered.add(1);
-            answers.feed(message)
-        });
-        answering.await.unwrap();
-    };
-    let handled = count.clone();
-    let most = progress_during_an_echo(move || handled.get(), hostile).await;
-    assert_eq!(count.get(), FRAMES);
     let read = (256 << 10) / FRAME_BYTES + 1;
-    assert!(most <= TURNS * (128 + read), "{most} messages during an echo");
+    let whole = frame(Role::Client, BINARY, b"");
+    let parts = [frame(Role::Client, 0x02, b""), frame(Role::Client, 0x80, b"")].concat();
+    for (question, row) in [(whole, 128 + read), (parts, 128)] {
+        let (end, mut raw) = pipe(16 << 20);
+        let control = end.control();
+        let mut ours = with_raw_peer(Role::Server, |_| (), end, &mut raw).await;
+        control.push(&question.repeat(FRAMES));
+        control.push(&close_frame(Role::Client, 1000, ""));
+        let count = Count::default();
+        let answered = count.clone();
+        let hostile = async move {
+            let answering = ours.answer(|message, answers| {
+                answered.add(1);
+                answers.feed(message)
+            });
+            answering.await.unwrap();
+        };
+        let handled = count.clone();
+        let most = progress_during_an_echo(move || handled.get(), hostile).await;
+        assert_eq!(count.get(), FRAMES);
+        assert!(most <= TURNS * row, "{most} messages during an echo");
+    }
 }
 
 /// The same by the batch: a batch is what one read brings.

@@ -15,6 +15,11 @@ pub(crate) trait Sink {
     /// Takes an event that concerns the application.
     fn on_event(&mut self, event: Event<'_>) -> Next;
 
+    /// Takes a message that was put together, for those who answer it at once.
+    fn on_whole(&mut self, message: Message, _answers: Answers<'_>) -> Next {
+        self.on_event(Event::Message(Received::Whole(message)))
+    }
+
     /// Takes a small message where it lies, for those who unmask it while they copy it, or answer it at once.
     #[inline]
     fn on_message(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
@@ -64,14 +69,10 @@ pub(super) fn decode(
     loop {
         if let Some(shared) = decode_shared(conn, bytes, from, shared_from, clock) {
             match shared {
-                Ok(message) => {
-                    let event = Event::Message(Received::Whole(message));
-                    life.heard(&event);
-                    match sink.on_event(event) {
-                        Next::Any => continue,
-                        Next::Messages | Next::Nothing => return Decoded::Stopped,
-                    }
-                }
+                Ok(message) => match hand_over(conn, life, message, sink) {
+                    Next::Any => continue,
+                    Next::Messages | Next::Nothing => return Decoded::Stopped,
+                },
                 Err(error) => return Decoded::Ended(Err(error)),
             }
         }
@@ -141,6 +142,10 @@ fn decode_in_place(
             return Err(Decoded::Pinged);
         }
         Ok(Some(Event::Closed)) => return Err(Decoded::Ended(Ok(()))),
+        Ok(Some(Event::Message(message))) => {
+            let message = message.into_message();
+            hand_over(conn, life, message, sink)
+        }
         Ok(Some(event)) => {
             life.heard(&event);
             sink.on_event(event)
@@ -151,6 +156,17 @@ fn decode_in_place(
         Next::Messages => Ok(decode_messages(conn, life, input, clock, sink).unwrap_or(next)),
         Next::Any | Next::Nothing => Ok(next),
     }
+}
+
+/// Hands over a message that was put together.
+pub(super) fn hand_over(
+    conn: &mut Connection,
+    life: &mut Life,
+    message: Message,
+    sink: &mut impl Sink,
+) -> Next {
+    life.heard_message(&message);
+    sink.on_whole(message, Answers::new(conn.sending(), life))
 }
 
 /// Decodes the messages that lie there whole, as far as the sink wants them; gives what it wants after

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use bytes::buf::Limit;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use trunkline_proto::{Connection, Event, Received};
+use trunkline_proto::Connection;
 
-use super::decode::{Decoded, decode, decode_small};
+use super::decode::{Decoded, decode, decode_small, hand_over};
 use super::{Driver, Next, Sink, disconnected_or};
 use crate::error::Error;
 use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
@@ -74,9 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if let Some(message) = filled.message {
             self.large_bytes = message.len().min(LARGE_MAX);
-            let event = Event::Message(Received::Whole(message));
-            self.life.heard(&event);
-            sink.on_event(event);
+            hand_over(&mut self.conn, &mut self.life, message, sink);
         }
         Some(self.end_unless_more(filled.result))
     }
@@ -122,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ) {
         let outcome = match next {
             Next::Any => self.decode_rest(cx, bytes, &mut taken, sink),
+            Next::Messages if !sink.is_satisfied() => self.decode_rest(cx, bytes, &mut taken, sink),
             Next::Messages | Next::Nothing => None,
         };
         // Right-sized, and nothing at all if everything was taken.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use trunkline_proto::message::InPlace;
-use trunkline_proto::{CloseCode, CloseInfo, Event, MessageKind, Outgoing, Role};
+use trunkline_proto::{CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, Role};
 
 #[cfg(any(feature = "tracing", feature = "metrics"))]
 use super::record::{Ending, Record};
@@ -38,13 +38,17 @@ impl Life {
     pub(crate) fn heard(&mut self, event: &Event<'_>) {
         #[cfg(any(feature = "tracing", feature = "metrics"))]
         match event {
-            Event::Message(message) => {
-                self.record.received(message.kind(), message.as_bytes().len(), true);
-            }
             Event::Chunk(chunk) => self.record.received(chunk.kind, chunk.bytes.len(), chunk.last),
             Event::Pong(Some(round_trip)) => self.record.round_trip(*round_trip),
             _ => {}
         }
+    }
+
+    /// The same for a message that was put together.
+    #[inline]
+    pub(crate) fn heard_message(&mut self, message: &Message) {
+        #[cfg(any(feature = "tracing", feature = "metrics"))]
+        self.record.received(message.kind(), message.len(), true);
     }
 
     /// The same for a message where it lies.
