@@ -8,7 +8,7 @@ use std::error::Error;
 
 use trunkline::deflate::{DeflateConfig, Memory, WindowBits};
 use trunkline::tls::ServerTls;
-use trunkline::{Acceptor, Batch, Limit, Server, WebSocket};
+use trunkline::{Acceptor, Limit, Server, WebSocket};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -44,10 +44,7 @@ fn args() -> Result<Args> {
 }
 
 async fn echo(mut ws: WebSocket) -> Result<()> {
-    let mut batch = Batch::new();
-    while ws.recv_many(&mut batch).await? > 0 {
-        ws.feed_all(&batch).await?;
-    }
+    ws.answer(|message, answers| answers.feed(message)).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 
-use trunkline::{Batch, WebSocket};
+use trunkline::WebSocket;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -17,10 +17,7 @@ async fn converse(mut ws: WebSocket, message: Vec<u8>, window: usize) -> Result<
         ws.feed(&message[..]).await?;
     }
     ws.flush().await?;
-    let mut batch = Batch::new();
-    while ws.recv_many(&mut batch).await? > 0 {
-        ws.feed_all(&batch).await?;
-    }
+    ws.answer(|message, answers| answers.feed(message)).await?;
     Ok(())
 }
 
