@@ -2,14 +2,11 @@
 
 mod support;
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
 
 use tokio::io::AsyncWriteExt;
 use trunkline::testing::pipe;
-use trunkline::{Batch, Message};
+use trunkline::{Answers, Batch, Message, Received};
 
 use support::*;
 
@@ -82,33 +79,26 @@ async fn sec_bp_01_echo_stops_reading_from_a_peer_that_never_reads() {
     }
 }
 
-/// The same where each message is answered as it comes.
+/// The same where each message is answered as it comes, be they a thousand in one read.
 #[tokio::test]
 async fn sec_bp_01_answers_stop_reading_from_a_peer_that_never_reads() {
+    const MESSAGES: usize = 1000;
     for role in ROLES {
-        let (end, mut raw) = pipe(1000);
+        let (end, mut raw) = pipe(1 << 21);
         let control = end.control();
         let mut ours = with_raw_peer(role, |_| (), end, &mut raw).await;
         control.take_written();
         control.set_room(0);
-        let message = frame(role.peer(), BINARY, &[7; 1000]);
-        let mut taken = 0;
-        {
-            let mut answering = pin!(ours.answer(|message, answers| answers.feed(message)));
-            let mut cx = Context::from_waker(Waker::noop());
-            while control.unread() == 0 {
-                control.push(&message);
-                assert!(answering.as_mut().poll(&mut cx).is_pending());
-                taken += 1;
-            }
-            // Answered and queued, and then read ahead.
-            assert!(taken * 1000 <= 2 * HIGH_WATER + 4 * 1008, "{taken} messages were taken");
-            // Once there is room, all of them are answered, and nothing is lost in between.
-            control.set_room(1 << 20);
-            assert!(answering.as_mut().poll(&mut cx).is_pending());
-        }
+        control.push(&frame(role.peer(), BINARY, &[7; 1000]).repeat(MESSAGES));
+        let mut echo = |message: Received<'_>, answers: &mut Answers<'_>| answers.feed(message);
+        assert!(poll_up_to(100, ours.answer(&mut echo)).is_none());
+        assert!(ours.queued_bytes() <= HIGH_WATER + 1008, "{} bytes wait", ours.queued_bytes());
+        assert!(control.unread() > MESSAGES * 500, "{} bytes are left", control.unread());
+        // Once there is room, all of them are answered, and nothing is lost in between.
+        control.set_room(1 << 21);
+        assert!(poll_up_to(100, ours.answer(&mut echo)).is_none());
         let heard = replay(role, &control.take_written());
-        assert_eq!(heard, vec![Heard::Message(Message::binary(vec![7; 1000])); taken]);
+        assert_eq!(heard, vec![Heard::Message(Message::binary(vec![7; 1000])); MESSAGES]);
     }
 }
 
@@ -153,7 +143,7 @@ async fn read_ahead_is_bounded() {
             let mut taken = 0;
             {
                 let mut sending = std::pin::pin!(ours.send(vec![0; 5000]));
-                let mut cx = Context::from_waker(Waker::noop());
+                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
                 for _ in 0..1000 {
                     control.push(&message);
                     assert!(sending.as_mut().poll(&mut cx).is_pending());
