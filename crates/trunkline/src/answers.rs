@@ -111,14 +111,14 @@ where
     }
 
     /// A row ends here, for few bytes can be many such messages: they may have been compressed.
-    fn on_whole(&mut self, message: Message, answers: Answers<'_>) -> Next {
+    fn on_message(&mut self, message: Message, answers: Answers<'_>) -> Next {
         self.answer(Received::Whole(message), answers);
         if self.is_satisfied() { Next::Nothing } else { Next::Any }
     }
 
     /// What came in the same read is still answered, whatever row that makes.
     #[inline(always)]
-    fn on_message(&mut self, message: InPlace<'_>, answers: Answers<'_>) -> Next {
+    fn on_in_place(&mut self, message: InPlace<'_>, answers: Answers<'_>) -> Next {
         if self.answer(message.unmask(), answers) { Next::Messages } else { Next::Nothing }
     }
 

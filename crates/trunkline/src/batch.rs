@@ -2,9 +2,15 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::task::{Context, Poll, ready};
 
-use trunkline_proto::message::Masked;
-use trunkline_proto::{Message, Received};
+use tokio::io::{AsyncRead, AsyncWrite};
+use trunkline_proto::message::{InPlace, Masked};
+use trunkline_proto::{Event, Message, Received};
+
+use crate::answers::Answers;
+use crate::driver::{Driver, Next, Progress, Sink};
+use crate::error::Error;
 
 /// The messages that one read brought, see [`WebSocket::recv_many`](crate::WebSocket::recv_many).
 ///
@@ -224,5 +230,79 @@ impl ExactSizeIterator for BatchIter<'_> {}
 impl fmt::Debug for BatchIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BatchIter({} messages)", self.len())
+    }
+}
+
+/// Payload that a batch takes before it is full: about what one read brings.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// Puts messages into a batch.
+struct Fill<'a> {
+    batch: &'a mut Batch,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Fill<'_> {
+    #[inline]
+    fn took(&mut self, bytes: usize) -> Next {
+        self.messages += 1;
+        self.bytes += bytes;
+        if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
+    }
+}
+
+impl Sink for Fill<'_> {
+    #[inline(always)]
+    fn on_event(&mut self, event: Event<'_>) -> Next {
+        let Event::Message(received) = event else { return Next::Any };
+        let bytes = received.as_bytes().len();
+        self.batch.push(received);
+        self.took(bytes)
+    }
+
+    #[inline(always)]
+    fn on_in_place(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
+        let bytes = match message {
+            InPlace::Text(text) => {
+                self.batch.push(Received::Text(text));
+                text.len()
+            }
+            InPlace::Binary(bytes) => {
+                self.batch.push_binary(&bytes);
+                bytes.len()
+            }
+        };
+        self.took(bytes)
+    }
+
+    fn is_satisfied(&self) -> bool {
+        self.messages > 0
+    }
+}
+
+pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: &mut Driver<S>,
+    cx: &mut Context<'_>,
+    batch: &mut Batch,
+) -> Poll<Result<usize, Error>> {
+    batch.clear();
+    ready!(driver.poll_turn(cx));
+    let mut fill = Fill { batch: &mut *batch, messages: 0, bytes: 0 };
+    while let Some(message) = driver.pop_ahead() {
+        fill.on_event(Event::Message(Received::Whole(message)));
+    }
+    match driver.poll_events(cx, &mut fill) {
+        Poll::Ready(Ok(Progress::Satisfied)) => {
+            let messages = fill.messages;
+            driver.handed_out(messages);
+            Poll::Ready(Ok(messages))
+        }
+        Poll::Ready(Ok(Progress::Closed)) => Poll::Ready(Ok(0)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => {
+            batch.release();
+            Poll::Pending
+        }
     }
 }

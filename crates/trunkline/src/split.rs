@@ -12,14 +12,14 @@ use trunkline_proto::QueueError;
 use trunkline_proto::{CloseCode, CloseInfo, Message, MessageKind, Outgoing};
 
 use crate::access::{Access, Shared};
-use crate::batch::Batch;
+use crate::batch::{Batch, poll_recv_many};
 use crate::driver::{Driver, OwnedDriver};
 use crate::error::{Error, SendError};
 use crate::incoming::{Incoming, poll_recv_incoming};
 use crate::streaming::{MessageReader, MessageWriter};
 use crate::tasks::Half;
 use crate::transport::Transport;
-use crate::websocket::{WebSocket, poll_feed, poll_recv, poll_recv_many};
+use crate::websocket::{WebSocket, poll_feed, poll_recv};
 
 /// The half of a [`WebSocket`] that receives, made by [`WebSocket::split`].
 ///

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use trunkline_proto::message::InPlace;
 use trunkline_proto::{
     CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
     Received,
@@ -15,8 +14,8 @@ use trunkline_proto::{
 
 use crate::access::Access;
 use crate::answers::{Answers, poll_answers};
-use crate::batch::Batch;
-use crate::driver::{Driver, Next, OwnedDriver, Progress, Sink};
+use crate::batch::{Batch, poll_recv_many};
+use crate::driver::{Driver, Next, OwnedDriver, Sink};
 use crate::error::{Error, SendError};
 use crate::incoming::{Incoming, poll_recv_incoming};
 #[cfg(any(feature = "axum", feature = "tower"))]
@@ -483,79 +482,6 @@ pub(crate) fn poll_recv<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let mut one = One(None);
     driver.poll_events(cx, &mut one).map_ok(|_| one.0)
-}
-
-/// Payload that a batch takes before it is full: about what one read brings.
-const BATCH_BYTES: usize = 256 << 10;
-
-struct Fill<'a> {
-    batch: &'a mut Batch,
-    messages: usize,
-    bytes: usize,
-}
-
-impl Fill<'_> {
-    #[inline]
-    fn took(&mut self, bytes: usize) -> Next {
-        self.messages += 1;
-        self.bytes += bytes;
-        if self.bytes < BATCH_BYTES { Next::Messages } else { Next::Nothing }
-    }
-}
-
-impl Sink for Fill<'_> {
-    #[inline(always)]
-    fn on_event(&mut self, event: Event<'_>) -> Next {
-        let Event::Message(received) = event else { return Next::Any };
-        let bytes = received.as_bytes().len();
-        self.batch.push(received);
-        self.took(bytes)
-    }
-
-    #[inline(always)]
-    fn on_message(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
-        let bytes = match message {
-            InPlace::Text(text) => {
-                self.batch.push(Received::Text(text));
-                text.len()
-            }
-            InPlace::Binary(bytes) => {
-                self.batch.push_binary(&bytes);
-                bytes.len()
-            }
-        };
-        self.took(bytes)
-    }
-
-    fn is_satisfied(&self) -> bool {
-        self.messages > 0
-    }
-}
-
-pub(crate) fn poll_recv_many<S: AsyncRead + AsyncWrite + Unpin>(
-    driver: &mut Driver<S>,
-    cx: &mut Context<'_>,
-    batch: &mut Batch,
-) -> Poll<Result<usize, Error>> {
-    batch.clear();
-    ready!(driver.poll_turn(cx));
-    let mut fill = Fill { batch: &mut *batch, messages: 0, bytes: 0 };
-    while let Some(message) = driver.pop_ahead() {
-        fill.on_event(Event::Message(Received::Whole(message)));
-    }
-    match driver.poll_events(cx, &mut fill) {
-        Poll::Ready(Ok(Progress::Satisfied)) => {
-            let messages = fill.messages;
-            driver.handed_out(messages);
-            Poll::Ready(Ok(messages))
-        }
-        Poll::Ready(Ok(Progress::Closed)) => Poll::Ready(Ok(0)),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        Poll::Pending => {
-            batch.release();
-            Poll::Pending
-        }
-    }
 }
 
 /// Queues messages up to the first that is refused, which it gives. Apart from the future that waits

@@ -16,13 +16,13 @@ pub(crate) trait Sink {
     fn on_event(&mut self, event: Event<'_>) -> Next;
 
     /// Takes a message that was put together, for those who answer it at once.
-    fn on_whole(&mut self, message: Message, _answers: Answers<'_>) -> Next {
+    fn on_message(&mut self, message: Message, _answers: Answers<'_>) -> Next {
         self.on_event(Event::Message(Received::Whole(message)))
     }
 
     /// Takes a small message where it lies, for those who unmask it while they copy it, or answer it at once.
     #[inline]
-    fn on_message(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
+    fn on_in_place(&mut self, message: InPlace<'_>, _answers: Answers<'_>) -> Next {
         self.on_event(Event::Message(message.unmask()))
     }
 
@@ -166,7 +166,7 @@ pub(super) fn hand_over(
     sink: &mut impl Sink,
 ) -> Next {
     life.heard_message(&message);
-    sink.on_whole(message, Answers::new(conn.sending(), life))
+    sink.on_message(message, Answers::new(conn.sending(), life))
 }
 
 /// Decodes the messages that lie there whole, as far as the sink wants them; gives what it wants after
@@ -182,7 +182,7 @@ fn decode_messages(
     let mut next = None;
     conn.poll_messages(input, clock.came_about(), |message, sending| {
         life.heard_in_place(&message);
-        let wanted = sink.on_message(message, Answers::new(sending, life));
+        let wanted = sink.on_in_place(message, Answers::new(sending, life));
         next = Some(wanted);
         wanted != Next::Nothing
     });
