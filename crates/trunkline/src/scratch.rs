@@ -6,11 +6,15 @@
 
 use std::cell::{Cell, RefCell};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
+use trunkline_proto::frame::HEADER_BYTES_MAX;
 
 /// As much as a socket's buffer holds on most systems: one read then empties it, and tokio learns
 /// from the short read that the next one would only say "nothing there".
 const READ_BYTES: usize = 256 << 10;
+
+/// Bytes that the processor moves between its caches at a time.
+const CACHE_LINE: usize = 64;
 
 /// A message of at least this fraction of a buffer is handed on in the buffer that it was read into, which
 /// it keeps from being used again: so that takes at most eight times its size. Smaller ones are copied.
@@ -63,22 +67,51 @@ pub(crate) fn with_read<R>(act: impl FnOnce(&mut BytesMut) -> R) -> R {
 fn emptied(buffer: &mut Option<BytesMut>) -> &mut BytesMut {
     if let Some(last) = buffer {
         last.clear();
-        if last.capacity() < READ_BYTES && !last.try_reclaim(READ_BYTES) {
-            *buffer = None;
+        if last.capacity() < READ_BYTES {
+            *buffer = reclaimed(last, READ_BYTES);
         }
     }
-    buffer.get_or_insert_with(|| BytesMut::with_capacity(READ_BYTES))
+    buffer.get_or_insert_with(|| allocated(READ_BYTES))
+}
+
+/// A new buffer of `capacity` bytes.
+fn allocated(capacity: usize) -> BytesMut {
+    aligned(BytesMut::with_capacity(capacity + CACHE_LINE), capacity)
+}
+
+/// The memory of a buffer that was [`allocated`], for the same again, unless something lives in it.
+fn reclaimed(buffer: &mut BytesMut, capacity: usize) -> Option<BytesMut> {
+    buffer.try_reclaim(capacity + CACHE_LINE).then(|| aligned(std::mem::take(buffer), capacity))
+}
+
+/// The part of `buffer` that begins where a cache line does behind the header of a large frame that a client sends.
+/// No vector of the payload lies across two lines then, whether we go over it or the kernel.
+fn aligned(mut buffer: BytesMut, capacity: usize) -> BytesMut {
+    let payload = buffer.as_ptr().wrapping_add(HEADER_BYTES_MAX);
+    let skipped = payload.align_offset(CACHE_LINE) % CACHE_LINE;
+    buffer.resize(skipped, 0);
+    buffer.advance(skipped);
+    drop(buffer.split_off(capacity));
+    buffer
 }
 
 /// A buffer for a large message: empty, with capacity. It need not be given back: the thread keeps hold of
 /// its memory, and lends it again once no message lives in it.
 pub(crate) fn take_large(capacity: usize) -> BytesMut {
     LARGE.with_borrow_mut(|kept| {
-        let mut buffer = match kept.iter_mut().position(|last| last.try_reclaim(capacity)) {
-            Some(free) => kept.swap_remove(free),
-            None => BytesMut::with_capacity(capacity),
+        let free = |(at, last)| Some((at, reclaimed(last, capacity)?));
+        let mut buffer = match kept.iter_mut().enumerate().find_map(free) {
+            Some((at, buffer)) => {
+                kept.remove(at);
+                buffer
+            }
+            None => {
+                if kept.len() == LARGE_BUFFERS_MAX {
+                    kept.remove(0);
+                }
+                allocated(capacity)
+            }
         };
-        kept.truncate(LARGE_BUFFERS_MAX - 1);
         kept.push(buffer.split_off(buffer.capacity()));
         buffer
     })
@@ -113,4 +146,49 @@ fn give_other(buffer: Vec<u8>) {
             others.push(buffer);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_aligned(buffer: &BytesMut, capacity: usize) {
+        let payload = buffer.as_ptr() as usize + HEADER_BYTES_MAX;
+        assert_eq!((payload % CACHE_LINE, buffer.len(), buffer.capacity()), (0, 0, capacity));
+    }
+
+    /// Whether it was used before for small messages, or parts of it were taken over with large ones.
+    #[test]
+    fn the_payload_of_a_large_frame_begins_a_cache_line() {
+        for taken in [0, 10, 1 << 10, 64 << 10, READ_BYTES] {
+            with_read(|buffer| {
+                assert_aligned(buffer, READ_BYTES);
+                buffer.resize(taken, 1);
+                drop(buffer.split_to(taken / 3 * 2));
+            });
+        }
+        let held = with_read(|buffer| {
+            buffer.resize(64 << 10, 2);
+            buffer.split()
+        });
+        with_read(|buffer| assert_aligned(buffer, READ_BYTES));
+        assert_eq!(held, vec![2; 64 << 10]);
+    }
+
+    /// The memory of those that were lent last is kept, of whatever size they were before.
+    #[test]
+    fn buffers_for_large_messages_are_lent_again_once_nothing_lives_in_them() {
+        for capacity in [64 << 10, (64 << 10) + 1, 1 << 20] {
+            let first = take_large(capacity);
+            let others: Vec<_> = (1..LARGE_BUFFERS_MAX).map(|_| take_large(capacity)).collect();
+            others.iter().chain([&first]).for_each(|buffer| assert_aligned(buffer, capacity));
+            let memory = first.as_ptr();
+            drop(first);
+            let again = take_large(capacity);
+            assert_aligned(&again, capacity);
+            assert_eq!(again.as_ptr(), memory);
+            assert!(others.iter().all(|other| other.as_ptr() != memory));
+        }
+    }
 }
