@@ -36,9 +36,9 @@ impl MaskKey {
     /// The key for the bytes that follow the next `bytes` of payload.
     #[must_use]
     pub fn advanced(self, bytes: usize) -> Self {
-        let mut key = self.0;
-        key.rotate_left(bytes % 4);
-        Self(key)
+        // Not `rotate_left` of the array, which is three calls of `memmove`.
+        let turned = u32::from_le_bytes(self.0).rotate_right(8 * (bytes % 4) as u32);
+        Self(turned.to_le_bytes())
     }
 
     fn word(self) -> u64 {
