@@ -37,7 +37,8 @@ impl MaskKey {
     #[must_use]
     pub fn advanced(self, bytes: usize) -> Self {
         // Not `rotate_left` of the array, which is three calls of `memmove`.
-        let turned = u32::from_le_bytes(self.0).rotate_right(8 * (bytes % 4) as u32);
+        let [lowest, ..] = bytes.to_le_bytes();
+        let turned = u32::from_le_bytes(self.0).rotate_right(8 * u32::from(lowest % 4));
         Self(turned.to_le_bytes())
     }
 
