@@ -2,6 +2,8 @@
 # Read by every script of this folder with "."; sets up what each step needs.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CARGO_TERM_COLOR=never
+# On a clean clone nothing is built twice: what a second build would reuse takes gigabytes for nothing.
+[ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
 
 # A new HOME hides the toolchains from rustup's proxies; they are still beside the proxies themselves.
 if ! cargo --version > /dev/null 2>&1; then
