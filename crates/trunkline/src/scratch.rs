@@ -96,11 +96,12 @@ fn aligned(mut buffer: BytesMut, capacity: usize) -> BytesMut {
 }
 
 /// A buffer for a large message: empty, with capacity. It need not be given back: the thread keeps hold of
-/// its memory, and lends it again once no message lives in it.
+/// its memory, and lends it again once no message lives in it. Of several the one lent last comes first, as most
+/// of it may still be in the cache.
 pub(crate) fn take_large(capacity: usize) -> BytesMut {
     LARGE.with_borrow_mut(|kept| {
         let free = |(at, last)| Some((at, reclaimed(last, capacity)?));
-        let mut buffer = match kept.iter_mut().enumerate().find_map(free) {
+        let mut buffer = match kept.iter_mut().enumerate().rev().find_map(free) {
             Some((at, buffer)) => {
                 kept.remove(at);
                 buffer
@@ -189,6 +190,16 @@ mod tests {
             assert_aligned(&again, capacity);
             assert_eq!(again.as_ptr(), memory);
             assert!(others.iter().all(|other| other.as_ptr() != memory));
+        }
+    }
+
+    #[test]
+    fn of_the_buffers_that_are_free_the_one_lent_last_comes_first() {
+        let (older, newer) = (take_large(1 << 20), take_large(1 << 20));
+        let memory = newer.as_ptr();
+        drop((older, newer));
+        for _ in 0..3 {
+            assert_eq!(take_large(1 << 20).as_ptr(), memory);
         }
     }
 }
