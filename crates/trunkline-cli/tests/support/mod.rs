@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod bench;
 pub mod certificates;
 #[cfg(unix)]
 pub mod terminal;
