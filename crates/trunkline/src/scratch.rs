@@ -11,7 +11,7 @@ use trunkline_proto::frame::HEADER_BYTES_MAX;
 
 /// As much as a socket's buffer holds on most systems: one read then empties it, and tokio learns
 /// from the short read that the next one would only say "nothing there".
-const READ_BYTES: usize = 256 << 10;
+pub(crate) const READ_BYTES: usize = 256 << 10;
 
 /// Bytes that the processor moves between its caches at a time.
 const CACHE_LINE: usize = 64;

@@ -5,15 +5,16 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use bytes::buf::Limit;
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use trunkline_proto::Connection;
 
 use super::decode::{Decoded, decode, decode_small, hand_over};
 use super::{Driver, Next, Sink, disconnected_or};
 use crate::error::Error;
-use crate::scratch::{self, SHARED_FRACTION, SHARED_FROM};
+use crate::scratch::{self, READ_BYTES, SHARED_FRACTION, SHARED_FROM};
+
 /// After a large message a buffer is made for the next one, of the same size up to this: its beginning
 /// then needs no copy.
 const LARGE_MAX: usize = 1 << 20;
@@ -39,13 +40,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let large = std::mem::take(&mut self.large_bytes);
         let mut buffer = scratch::take_large(Connection::room_for(large));
         let read = self.poll_read_into(cx, &mut buffer, sink);
-        let falls_short = matches!(read, Poll::Ready(bytes) if bytes < large);
+        let falls_short = matches!(read, Poll::Ready(bytes) if bytes < large.min(READ_BYTES));
         if !falls_short {
             self.large_bytes = large;
         }
         read
     }
 
+    /// Reads [`READ_BYTES`] at most, however much room there is: they are unmasked while they are still in the cache
+    /// next to the processor, with the kernel's copy of them.
     #[inline(always)]
     fn poll_read_into(
         &mut self,
@@ -56,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !self.inbox.is_empty() {
             buffer.extend_from_slice(&self.inbox);
         }
-        let read = pin!(self.stream.read_buf(buffer)).poll(cx);
+        let read = pin!(self.stream.read_buf(&mut buffer.limit(READ_BYTES))).poll(cx);
         let read = self.end_unless_more(read);
         if let Poll::Ready(1..) = read {
             self.on_read(cx, buffer, sink);
@@ -64,10 +67,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         read
     }
 
-    /// Reads the payload of a large message to where it belongs, if that is what comes next.
+    /// Reads the payload of a large message to where it belongs, if that is what comes next; at most as much
+    /// as [`poll_read_into`](Self::poll_read_into).
     fn poll_fill(&mut self, cx: &mut Context<'_>, sink: &mut impl Sink) -> Option<Poll<usize>> {
         let stream = &mut self.stream;
-        let fill = |payload: &mut Limit<&mut BytesMut>| pin!(stream.read_buf(payload)).poll(cx);
+        let fill = |payload: &mut Limit<&mut BytesMut>| {
+            pin!(stream.read_buf(&mut payload.limit(READ_BYTES))).poll(cx)
+        };
         let filled = self.conn.fill_payload(fill, || self.clock.on_part())?;
         if !filled.behind.is_empty() {
             self.inbox = filled.behind;
