@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::iter;
 
 use bytes::Bytes;
 
@@ -30,11 +31,13 @@ pub(crate) struct Transmit {
     sent: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Larges {
-    waiting: VecDeque<Large>,
-    /// How much of the first of them has been written.
-    sent: usize,
+    first: Large,
+    /// How much of the first has been written.
+    first_sent: usize,
+    /// Mostly there are none, and nothing is allocated for them.
+    others: VecDeque<Large>,
 }
 
 #[derive(Debug)]
@@ -97,7 +100,13 @@ impl Transmit {
     fn push_large(&mut self, payload: Bytes) {
         self.queued += payload.len() as u64;
         let large = Large { at: self.buffer.len(), payload };
-        self.large.get_or_insert_default().waiting.push_back(large);
+        match &mut self.large {
+            Some(larges) => larges.others.push_back(large),
+            None => {
+                let larges = Larges { first: large, first_sent: 0, others: VecDeque::new() };
+                self.large = Some(Box::new(larges));
+            }
+        }
     }
 
     /// What is to be written next, if it lies in one piece: all of it but where a large payload waits.
@@ -110,7 +119,7 @@ impl Transmit {
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         let mut from = self.buffer_sent;
-        let mut large_from = self.large.as_ref().map_or(0, |it| it.sent);
+        let mut large_from = self.large.as_ref().map_or(0, |it| it.first_sent);
         let parts = self.larges().map(Some).chain([None]).flat_map(|large| {
             let to = large.map_or(self.buffer.len(), |large| large.at);
             let small = self.buffer.get(from..to).unwrap_or(&[]);
@@ -149,22 +158,20 @@ impl Transmit {
     }
 
     fn pass(&mut self, mut bytes: usize) {
-        while let Some(larges) = &mut self.large
-            && let Some(large) = larges.waiting.front()
-        {
+        while let Some(larges) = &mut self.large {
+            let large = &larges.first;
             let small = (large.at - self.buffer_sent).min(bytes);
             self.buffer_sent += small;
             bytes -= small;
-            let payload = (large.payload.len() - larges.sent).min(bytes);
-            larges.sent += payload;
+            let payload = (large.payload.len() - larges.first_sent).min(bytes);
+            larges.first_sent += payload;
             bytes -= payload;
-            if self.buffer_sent < large.at || larges.sent < large.payload.len() {
+            if self.buffer_sent < large.at || larges.first_sent < large.payload.len() {
                 return;
             }
-            larges.waiting.pop_front();
-            larges.sent = 0;
-            if larges.waiting.is_empty() {
-                self.large = None;
+            match larges.others.pop_front() {
+                Some(next) => (larges.first, larges.first_sent) = (next, 0),
+                None => self.large = None,
             }
         }
         self.buffer_sent += bytes;
@@ -180,7 +187,8 @@ impl Transmit {
 
     /// The bytes of the buffer that have been written are gone from it.
     fn count_from_sent(&mut self) {
-        for large in self.large.iter_mut().flat_map(|it| &mut it.waiting) {
+        let larges = self.large.iter_mut();
+        for large in larges.flat_map(|it| iter::once(&mut it.first).chain(&mut it.others)) {
             large.at -= self.buffer_sent;
         }
         self.buffer_sent = 0;
@@ -222,7 +230,7 @@ impl Transmit {
     }
 
     fn larges(&self) -> impl Iterator<Item = &Large> {
-        self.large.iter().flat_map(|it| &it.waiting)
+        self.large.iter().flat_map(|it| iter::once(&it.first).chain(&it.others))
     }
 }
 

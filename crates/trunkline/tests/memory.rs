@@ -113,6 +113,29 @@ fn small_answers_cost_no_allocation_each() {
     }
 }
 
+/// It is sent from where it was read to: what waits for the stream is kept, and that text is UTF-8.
+#[test]
+fn a_large_answer_costs_an_allocation_or_two() {
+    let runtime = runtime();
+    let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+    for (opcode, allocations) in [(BINARY, 1), (TEXT, 2)] {
+        let message = frame(Role::Client, opcode, &[b'x'; 64 << 10]);
+        for round in 0..5 {
+            control.take_written();
+            control.push(&message);
+            let cost = cost(&runtime, async {
+                let answering = ours.answer(|message, answers| answers.feed(message));
+                assert!(poll_up_to(10, answering).is_none());
+            });
+            assert!(
+                round == 0 || cost.count_total <= allocations,
+                "{} allocations",
+                cost.count_total
+            );
+        }
+    }
+}
+
 /// SEC-FR-09: a header that promises a megabyte costs next to nothing until it comes.
 #[test]
 fn sec_fr_09_promise_of_a_large_frame_costs_little() {
