@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{Client, Running};
 
 #[tokio::test]
@@ -22,6 +24,32 @@ async fn what_one_client_publishes_the_others_get() {
     let own = anna.hear().await;
     assert_eq!(own, heard, "the publisher is a subscriber too");
     assert_eq!(anna.hear().await, r#"{"id":3,"publish":{}}"#);
+}
+
+/// The first of several keeps the outbox from being empty, and nothing else happens on this server afterwards.
+#[tokio::test]
+async fn the_newest_of_each_channel_goes_out_as_soon_as_there_is_room() {
+    let server = Running::start(&[
+        ("client.insecure", "true"),
+        ("node.shards", "1"),
+        ("channel.without_namespace.overflow", "latest_only"),
+    ])
+    .await;
+    let mut client = Client::connect(&server).await;
+    for name in ["a", "b", "c"] {
+        client.say(&format!(r#"{{"id":2,"subscribe":{{"channel":"{name}"}}}}"#)).await;
+        assert_eq!(client.hear().await, r#"{"id":2,"subscribe":{}}"#);
+    }
+    let publish = |name| format!(r#"{{"id":3,"publish":{{"channel":"{name}","data":1}}}}"#);
+    client.say(&["a", "b", "c"].map(publish).join("\n")).await;
+    let mut heard = Vec::new();
+    let hearing = async {
+        for _ in 0..6 {
+            heard.push(client.hear().await);
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(5), hearing).await;
+    assert!(in_time.is_ok(), "{heard:?}");
 }
 
 #[tokio::test]

@@ -159,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
             // What the socket took has made room for more.
             if is_empty || !self.ws.has_room() {
+                self.shard.with(|state| self.shard.arm(state));
                 return match self.count_memory(is_empty) {
                     Ok(()) => Poll::Pending,
                     Err(disconnect) => Poll::Ready(Step::End(disconnect)),

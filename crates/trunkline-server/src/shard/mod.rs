@@ -204,6 +204,12 @@ impl Shard {
         if state.hub.has_marked() {
             self.has_marked.notify_one();
         }
+        self.arm(state);
+    }
+
+    /// Sees to it that hub and partition are called when they want to be. To be called after entries were taken from
+    /// an outbox, too, which may have made room for what has its time.
+    pub(crate) fn arm(&self, state: &State) {
         let due = [state.hub.poll_timeout(), state.broker.poll_timeout()];
         self.timer.arm(due.into_iter().flatten().min());
     }
