@@ -53,9 +53,6 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// What hyper may hold of one request that it has not handed on: more than a head may measure.
 const HTTP_BUFFER_BYTES: usize = 64 << 10;
 
-/// What a WebSocket is made with.
-type Socket = WebSocket<Transport>;
-
 /// What every socket passes.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -91,7 +88,7 @@ impl Door {
         tcp: std::net::TcpStream,
         from: SocketAddr,
         seat: Seat,
-    ) -> Option<Peer<Transport>> {
+    ) -> Option<Peer> {
         let tcp = TcpStream::from_std(tcp).ok()?;
         let entered = unless_panicked(pin!(self.enter(&shard, tcp, from, seat))).await;
         let Some(entered) = entered else {
@@ -112,7 +109,7 @@ impl Door {
         tcp: TcpStream,
         from: SocketAddr,
         seat: Seat,
-    ) -> Result<Option<(Socket, Encoding, Seat)>, NoHandshake> {
+    ) -> Result<Option<(WebSocket, Encoding, Seat)>, NoHandshake> {
         tcp.set_nodelay(true).map_err(|_| NoHandshake::HungUp)?;
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut stream = Transport::from(tcp);
@@ -146,7 +143,7 @@ impl Door {
         &self,
         read: &[u8],
         stream: Transport,
-    ) -> Result<(Socket, Encoding), AcceptError> {
+    ) -> Result<(WebSocket, Encoding), AcceptError> {
         let acceptor = self.reception.acceptor();
         let upgrade = acceptor.read_request_after(read, stream).await?;
         if let Err(refusal) = self.reception.judge_path(upgrade.request().path()) {
@@ -216,7 +213,7 @@ impl Door {
             Ok((response, upgrading)) => {
                 let seat = seat.take();
                 let entering = async move {
-                    let ws = upgrading.over::<Rewind<Transport>>().await.ok()?;
+                    let ws = upgrading.await.ok()?;
                     let encoding = Encoding::negotiate(ws.subprotocol(), &query);
                     let reception = Arc::clone(&self.reception);
                     Some(Peer::new(shard, reception, ws, encoding, seat, from))

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline::Batch;
 use trunkline_hub::{ClientId, Command, CommandError, Disconnect, Hub, SessionId, SubscribeRights};
 
@@ -14,7 +13,7 @@ use crate::dialect::centrifugo::{
 };
 use crate::shard::now;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+impl Peer {
     /// Does what the client asks, in order. Tokens whose key is to be fetched first hold up this client
     /// alone.
     pub(super) async fn handle(&mut self, batch: &Batch) {
@@ -31,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                         return self.end_with(BadFrame::DISCONNECT);
                     }
                 }
-                if self.ending().is_some() {
+                if self.shard.with(|state| state.hub.ending(self.session).is_some()) {
                     return;
                 }
             }

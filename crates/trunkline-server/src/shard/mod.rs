@@ -8,12 +8,15 @@
 //!
 //! Everything here happens on one thread, so there is no lock. A [`turn`](Shard::turn) moves what hub
 //! and partition have for each other until neither has anything. Then the tasks that are ready go on, and
-//! bring more; and only then is each socket task that has something to write woken, once, and some of them
-//! at a time: what has been gathered for a client meanwhile goes out in one write.
+//! bring more; and only then are those attended to that have something to write, each once, and some of them
+//! at a time: what has been gathered for a client meanwhile goes out in one write. Mostly the shard makes
+//! that write itself, and wakes no task for it.
 
 mod ask;
+mod attend;
 mod hold;
 mod inbox;
+mod line;
 mod links;
 #[cfg(test)]
 mod tests;
@@ -22,16 +25,16 @@ mod timer;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::Waker;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
-use tokio::task::{spawn_local, yield_now};
+use tokio::task::{spawn_local, unconstrained};
 use trunkline::Batch;
 use trunkline_hub::broker::{Answer, Delivery, Operation, Outcome, Request};
 use trunkline_hub::{CommandError, Hub, Now, SessionId};
 
 pub(crate) use inbox::{Message, Receiver, Sender, inbox};
+pub(crate) use line::{Heard, Line};
 pub(crate) use links::Links;
 
 use crate::broker::{Broker, Caller, Outlet};
@@ -47,10 +50,6 @@ const ASKER: Caller = Caller(u16::MAX);
 /// Messages that are taken from an inbox before what they bring about is written.
 const MESSAGES_PER_TURN: usize = 1024;
 
-/// Sockets that are written to before other tasks have their turn: what they publish meanwhile goes out together with
-/// what still waits, and they do not wait longer than some hundred writes take.
-const WAKES_AT_ONCE: usize = 128;
-
 /// One thread's share of the server.
 pub(crate) struct Shard {
     index: u16,
@@ -58,6 +57,7 @@ pub(crate) struct Shard {
     timer: Timer,
     batch: Cell<Option<Batch>>,
     state: RefCell<State>,
+    lines: RefCell<Lines>,
     /// Somebody has panicked who had the state in hand.
     is_broken: Cell<bool>,
     /// The hub has named somebody who has something to write.
@@ -74,8 +74,6 @@ pub(crate) struct State {
     asked: Asked,
     /// What is told of clients, by the session's index.
     profiles: Vec<Option<Profile>>,
-    /// Who waits for a session to have something to write, by the session's index.
-    wakers: Vec<Option<Waker>>,
     /// What the partition has for the hub beside it.
     local: VecDeque<FromBroker>,
 }
@@ -83,6 +81,16 @@ pub(crate) struct State {
 enum FromBroker {
     Answer(Answer),
     Delivery(Delivery),
+}
+
+/// The connections of sessions, by the session's index.
+#[derive(Default)]
+struct Lines(Vec<Option<Line>>);
+
+impl Lines {
+    fn of(&mut self, session: SessionId) -> Option<&mut Line> {
+        self.0.get_mut(session.index())?.as_mut()
+    }
 }
 
 impl State {
@@ -123,7 +131,6 @@ impl Shard {
             software: KnownSoftware::default(),
             asked: Asked::default(),
             profiles: Vec::new(),
-            wakers: Vec::new(),
             local: VecDeque::new(),
         };
         Rc::new(Self {
@@ -132,6 +139,7 @@ impl Shard {
             timer: Timer::default(),
             batch: Cell::new(None),
             state: RefCell::new(state),
+            lines: RefCell::default(),
             is_broken: Cell::new(false),
             has_marked: Notify::new(),
         })
@@ -139,7 +147,8 @@ impl Shard {
 
     /// Takes messages and minds the time until it is told to stop, or is broken.
     pub(crate) async fn run(self: Rc<Self>, mut inbox: Receiver) {
-        spawn_local(Rc::clone(&self).wake_marked());
+        // Its writes are no matter of tokio's, which would let it make 128 of them and no more.
+        spawn_local(unconstrained(Rc::clone(&self).attend_marked()));
         let mut messages = Vec::new();
         loop {
             let taken = tokio::select! {
@@ -179,6 +188,32 @@ impl Shard {
         act(&mut self.state.borrow_mut())
     }
 
+    /// Takes the connection of a session.
+    pub(crate) fn add_line(&self, session: SessionId, line: Line) {
+        let lines = &mut self.lines.borrow_mut().0;
+        if lines.len() <= session.index() {
+            lines.resize_with(session.index() + 1, || None);
+        }
+        if let Some(place) = lines.get_mut(session.index()) {
+            *place = Some(line);
+        }
+    }
+
+    /// Lets `act` do something with the connection of a session.
+    ///
+    /// # Panics
+    /// If it has been removed.
+    pub(crate) fn with_line<R>(&self, session: SessionId, act: impl FnOnce(&mut Line) -> R) -> R {
+        let mut lines = self.lines.borrow_mut();
+        act(lines.of(session).expect("a line is there for as long as its task"))
+    }
+
+    /// Hangs up.
+    pub(crate) fn remove_line(&self, session: SessionId) {
+        let line = self.lines.borrow_mut().0.get_mut(session.index()).and_then(Option::take);
+        drop(line);
+    }
+
     /// Whether somebody has panicked who had hub or partition in hand. Nobody may touch them any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.get()
@@ -208,20 +243,10 @@ impl Shard {
     }
 
     /// Sees to it that hub and partition are called when they want to be. To be called after entries were taken from
-    /// an outbox, too, which may have made room for what has its time.
+    /// an outbox, which may have made room for something that has its time.
     pub(crate) fn arm(&self, state: &State) {
         let due = [state.hub.poll_timeout(), state.broker.poll_timeout()];
         self.timer.arm(due.into_iter().flatten().min());
-    }
-
-    /// Wakes those who have something to write, for as long as it is polled.
-    async fn wake_marked(self: Rc<Self>) {
-        loop {
-            self.has_marked.notified().await;
-            while self.with(wake_some) {
-                yield_now().await;
-            }
-        }
     }
 
     /// Room for messages, lent to the task that is at work.
@@ -232,20 +257,6 @@ impl Shard {
     /// Gives it back.
     pub(crate) fn give_batch(&self, batch: Batch) {
         self.batch.set(Some(batch));
-    }
-
-    /// To be called before a task waits: wakes it when its session has something to write.
-    pub(crate) fn wake_me(&self, session: SessionId, waker: &Waker) {
-        let wakers = &mut self.state.borrow_mut().wakers;
-        if wakers.len() <= session.index() {
-            wakers.resize(session.index() + 1, None);
-        }
-        if let Some(place) = wakers.get_mut(session.index()) {
-            match place {
-                Some(known) if known.will_wake(waker) => {}
-                _ => *place = Some(waker.clone()),
-            }
-        }
     }
 
     fn handle_message(self: &Rc<Self>, now: Now, message: Message) {
@@ -309,17 +320,6 @@ impl Shard {
         });
         self.turn(now);
     }
-}
-
-/// Wakes the next who have something to write. Whether there are more.
-fn wake_some(state: &mut State) -> bool {
-    for _ in 0..WAKES_AT_ONCE {
-        let Some(session) = state.hub.poll_marked() else { return false };
-        if let Some(waker) = state.wakers.get_mut(session.index()).and_then(Option::take) {
-            waker.wake();
-        }
-    }
-    state.hub.has_marked()
 }
 
 /// Where the partition's words go.

@@ -1,13 +1,26 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Wake, Waker};
 
-use tokio::task::LocalSet;
-use trunkline_hub::{Connect, Disconnect, Entropy, Settings};
+use tokio::task::{LocalSet, yield_now};
+use trunkline::{Message as WsMessage, WebSocket};
+use trunkline_hub::{
+    ChannelName, Command, Connect, Disconnect, Entropy, Settings, Subscribe, limits::Limits,
+};
 
+use super::attend::ATTENDED_AT_ONCE;
 use super::*;
 use crate::broker::{BrokerLimits, Homes, MemoryBroker};
+use crate::dialect::centrifugo::Encoding;
 use crate::random::random;
+
+/// The mistake that tests put into the code of all clients: none survives a publication that says so.
+pub(super) fn fail_at(message: &WsMessage) {
+    assert!(!message.as_text().is_some_and(|it| it.contains(MISTAKE)), "{MISTAKE}");
+}
+
+const MISTAKE: &str = "the mistake";
 
 /// The task of a socket, as far as a shard sees it.
 #[derive(Default)]
@@ -21,27 +34,84 @@ impl Wake for Sleeper {
     }
 }
 
-fn shard() -> (Rc<Shard>, Receiver) {
+fn shard_with(limits: Limits) -> (Rc<Shard>, Receiver) {
     let (links, mut receivers) = Links::new(1, Homes::of_process(1));
-    let hub = Hub::new(Settings { insecure: true, ..Settings::default() }, Entropy::new(random));
+    let settings = Settings { insecure: true, limits: Arc::new(limits), ..Settings::default() };
+    let hub = Hub::new(settings, Entropy::new(random));
     let broker = MemoryBroker::new(BrokerLimits::of_node(), random, now());
     (Shard::new(0, links, hub, Box::new(broker)), receivers.remove(0))
 }
 
-/// Sessions that have something to write, and who waits for that.
-fn sessions(shard: &Shard, count: usize) -> Vec<(SessionId, Arc<Sleeper>)> {
-    let begin = |_| {
-        let session = shard.with(|it| it.hub.open(now()));
-        shard.with(|it| it.hub.connect(now(), session, 1, Connect::default()));
-        let sleeper = Arc::new(Sleeper::default());
-        shard.wake_me(session, &Waker::from(Arc::clone(&sleeper)));
-        (session, sleeper)
-    };
-    (0..count).map(begin).collect()
+fn shard() -> (Rc<Shard>, Receiver) {
+    shard_with(Limits::default())
 }
 
-fn woken(sleepers: &[(SessionId, Arc<Sleeper>)]) -> usize {
-    sleepers.iter().map(|(_, it)| it.woken.load(Ordering::Relaxed)).sum()
+/// A client that is connected, and the task of its socket, which waits.
+struct Client {
+    shard: Rc<Shard>,
+    session: SessionId,
+    task: Arc<Sleeper>,
+    ws: WebSocket,
+}
+
+impl Client {
+    async fn new(shard: &Rc<Shard>) -> Self {
+        let (ws, ours) = trunkline::testing::pair().await;
+        let session = shard.with(|it| it.hub.open(now()));
+        shard.with(|it| it.hub.connect(now(), session, 1, Connect::default()));
+        shard.add_line(session, Line::new(ours, Encoding::Json, session));
+        let mut client = Self { shard: Rc::clone(shard), session, task: Arc::default(), ws };
+        client.wait();
+        assert!(client.hear().await.as_text().is_some_and(|it| it.contains("connect")));
+        client
+    }
+
+    /// The task has its turn, and waits.
+    fn wait(&self) {
+        let waker = Waker::from(Arc::clone(&self.task));
+        let (mut cx, mut batch) = (Context::from_waker(&waker), Batch::default());
+        let polled = self
+            .shard
+            .with_line(self.session, |line| line.poll_heard(&mut cx, &self.shard, &mut batch));
+        assert!(polled.is_pending());
+    }
+
+    /// It publishes into a channel of its own.
+    fn publish(&self, text: &str) {
+        let channel = ChannelName::new("own").unwrap();
+        let subscribe = Command::Subscribe(Subscribe::new(channel.clone()));
+        let publish = Command::Publish { channel, data: format!("\"{text}\"").into() };
+        for command in [subscribe, publish] {
+            // Without an id, so that there is no answer.
+            self.shard.with(|it| it.hub.handle_command(now(), self.session, 0, command));
+            self.shard.turn(now());
+        }
+    }
+
+    /// There is something to write to it.
+    fn refuse(&self) {
+        self.shard.with(|it| it.hub.refuse(now(), self.session, 7, CommandError::NotAvailable));
+    }
+
+    fn is_written_to(&self) -> bool {
+        self.shard.with(|it| it.hub.outbox_bytes(self.session)) == 0
+    }
+
+    fn woken(&self) -> usize {
+        self.task.woken.load(Ordering::Relaxed)
+    }
+
+    async fn hear(&mut self) -> WsMessage {
+        self.ws.recv().await.unwrap().expect("it is open")
+    }
+}
+
+async fn clients(shard: &Rc<Shard>, count: usize) -> Vec<Client> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        clients.push(Client::new(shard).await);
+    }
+    clients
 }
 
 /// Lets everything go on until nothing does.
@@ -52,45 +122,113 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn whoever_has_something_to_write_is_woken_once_and_some_at_a_time() {
+async fn what_there_is_to_write_is_written_some_at_a_time_and_wakes_no_task() {
     let (shard, receiver) = shard();
     let tests = async {
         spawn_local(Rc::clone(&shard).run(receiver));
         settle().await;
-        let sleepers = sessions(&shard, 2 * WAKES_AT_ONCE + 1);
+        let mut clients = clients(&shard, 2 * ATTENDED_AT_ONCE + 1).await;
+        clients.iter().for_each(Client::refuse);
+        let written = |clients: &[Client]| clients.iter().filter(|it| it.is_written_to()).count();
         shard.turn(now());
         shard.turn(now());
-        assert_eq!(woken(&sleepers), 0, "tasks that are ready come first");
-        let mut most = 0;
-        let mut before = 0;
-        while before < sleepers.len() {
+        assert_eq!(written(&clients), 0, "tasks that are ready come first");
+        let (mut most, mut before) = (0, 0);
+        while before < clients.len() {
             yield_now().await;
-            most = most.max(woken(&sleepers) - before);
-            before = woken(&sleepers);
+            most = most.max(written(&clients) - before);
+            before = written(&clients);
         }
-        assert_eq!(most, WAKES_AT_ONCE);
+        assert_eq!(most, ATTENDED_AT_ONCE);
         settle().await;
-        assert!(sleepers.iter().all(|(_, it)| it.woken.load(Ordering::Relaxed) == 1));
+        for client in &mut clients {
+            assert_eq!(client.woken(), 0);
+            assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
+        }
     };
     LocalSet::new().run_until(tests).await;
 }
 
 #[tokio::test]
-async fn whoever_has_written_meanwhile_is_not_woken_unless_it_has_ended() {
+async fn who_has_written_meanwhile_is_let_be_and_who_has_ended_is_woken() {
     let (shard, receiver) = shard();
     let tests = async {
         spawn_local(Rc::clone(&shard).run(receiver));
         settle().await;
-        let sleepers = sessions(&shard, 2);
-        for (session, _) in &sleepers {
-            while shard.with(|it| it.hub.poll_entry(*session)).is_some() {}
-        }
-        shard.with(|it| it.hub.end(sleepers[1].0, Disconnect::SHUTDOWN));
+        let clients = clients(&shard, 2).await;
+        clients.iter().for_each(Client::refuse);
+        clients.iter().for_each(Client::wait);
+        shard.with(|it| it.hub.end(clients[1].session, Disconnect::SHUTDOWN));
         shard.turn(now());
         settle().await;
-        let woken: Vec<_> =
-            sleepers.iter().map(|(_, it)| it.woken.load(Ordering::Relaxed)).collect();
-        assert_eq!(woken, [0, 1]);
+        assert_eq!([clients[0].woken(), clients[1].woken()], [0, 1]);
+    };
+    LocalSet::new().run_until(tests).await;
+}
+
+#[tokio::test]
+async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_after() {
+    let (shard, receiver) = shard();
+    let tests = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        let mut client = Client::new(&shard).await;
+        // More than the pipe holds.
+        client.publish(&"x".repeat(300_000));
+        settle().await;
+        assert_eq!(client.woken(), 1);
+        let mut heard = 0;
+        while heard < 300_000 {
+            client.wait();
+            tokio::select! {
+                biased;
+                message = client.ws.recv() => heard = message.unwrap().expect("it is open").len(),
+                () = yield_now() => {}
+            }
+        }
+        client.wait();
+        let woken = client.woken();
+        client.refuse();
+        shard.turn(now());
+        settle().await;
+        assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
+        assert_eq!(client.woken(), woken);
+    };
+    LocalSet::new().run_until(tests).await;
+}
+
+/// An answer makes room for the next command, which the task would not read otherwise.
+#[tokio::test]
+async fn the_task_of_a_client_that_is_not_read_from_is_woken_by_an_answer() {
+    let (shard, receiver) = shard_with(Limits { pending_commands: 0, ..Limits::default() });
+    let tests = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        let client = Client::new(&shard).await;
+        client.refuse();
+        shard.turn(now());
+        settle().await;
+        assert_eq!((client.woken(), client.is_written_to()), (1, false));
+    };
+    LocalSet::new().run_until(tests).await;
+}
+
+/// SEC-RL-13: where a mistake of ours meets the shard and not the task of a client, it is the task that dies of it.
+#[tokio::test]
+async fn sec_rl_13_a_panic_over_one_client_is_handed_to_its_task() {
+    let (shard, receiver) = shard();
+    let tests = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        let mut clients = clients(&shard, 2).await;
+        clients[0].publish(MISTAKE);
+        settle().await;
+        assert!(!shard.is_broken());
+        assert_eq!([clients[0].woken(), clients[1].woken()], [1, 0]);
+        let polled = catch_unwind(AssertUnwindSafe(|| clients[0].wait()));
+        assert!(polled.is_err(), "it goes on as if nothing had been");
+        clients[1].publish("fine");
+        assert!(clients[1].hear().await.as_text().is_some_and(|it| it.contains("fine")));
     };
     LocalSet::new().run_until(tests).await;
 }
