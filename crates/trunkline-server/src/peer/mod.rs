@@ -1,7 +1,7 @@
 //! The task of one socket: messages in, commands to the hub; entries of the outbox out, as frames.
 //!
 //! It waits for both at once: what the hub has for the client is written by the same call that waits for what the client
-//! says. While it waits, the shard can write in its place: see [`Line`](crate::shard::Line).
+//! says. While it waits, the shard can write in its place: see [`Line`].
 
 mod judging;
 #[cfg(test)]
