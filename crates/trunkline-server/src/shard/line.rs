@@ -28,8 +28,8 @@ const REPLIES_BYTES: usize = 16 << 10;
 pub(crate) struct Line {
     ws: WebSocket,
     session: SessionId,
-    /// An entry that was taken from the outbox and had no room.
-    held: Option<Entry<Encoded>>,
+    /// An entry that was taken from the outbox and had no room. Few have one.
+    held: Option<Box<Entry<Encoded>>>,
     /// The task of the socket.
     task: Option<Waker>,
     encoding: Encoding,
@@ -203,7 +203,8 @@ impl Line {
         let mut replies = Vec::new();
         shard.with_own(|state| {
             while ws.has_room() {
-                let Some(entry) = held.take().or_else(|| state.hub.poll_entry(*session)) else {
+                let kept = held.take().map(|it| *it);
+                let Some(entry) = kept.or_else(|| state.hub.poll_entry(*session)) else {
                     state.bytes_out += say(ws, *encoding, &mut replies)?;
                     return Ok(true);
                 };
@@ -223,7 +224,7 @@ impl Line {
                 } else {
                     // What was said before goes first, and may take the last room.
                     state.bytes_out += say(ws, *encoding, &mut replies)?;
-                    *held = Some(entry);
+                    *held = Some(Box::new(entry));
                 }
             }
             Ok(false)
