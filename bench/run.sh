@@ -86,7 +86,12 @@ version() { awk -v crate="\"$1\"" '$1 == "name" { found = $3 == crate } found &&
 # others: peers that are no Rust, with their versions, of those that were measured.
 others() {
     local centrifugo=${CENTRIFUGO:-$(command -v centrifugo || echo "$others/centrifugo")}
-    grep -q '"label": "centrifugo' "$results" && "$centrifugo" version
+    if grep -q '"label": "centrifugo' "$results"; then
+        # One that `go install` has built says 0.0.0; Go knows better.
+        local built
+        built=$(go version -m "$centrifugo" 2> /dev/null | awk '$1 == "mod" { print $3 }') || true
+        "$centrifugo" version | sed "s/v0\.0\.0/${built:-v0.0.0}/"
+    fi
     grep -q '"label": "ws-topics' "$results" && echo "ws $(sed -n 's/.*"ws": "\(.*\)".*/\1/p' bench/peers/node/package.json) on node $(node --version)"
     true
 }
@@ -120,13 +125,15 @@ Read with care:
 - `web-socket` and `soketto` do not check that text is UTF-8; all the others do.
 - In fan-out every subscriber's stream is checked: `lost` counts gaps, doubles and connections that were closed. `ws-topics` and the floors have no sessions, no rights and no JSON to look at.
 TEXT
-    for svg in "${results%.jsonl}"-*.svg; do
-        [ ! -e "$svg" ] || printf '\n![%s](%s)\n' "$(sed -n 's/.*aria-label="\([^"]*\)".*/\1/p' "$svg")" "$(basename "$svg")"
+    local svg
+    for svg in "${charts[@]}"; do
+        printf '\n![%s](%s)\n' "$(sed -n 's/.*aria-label="\([^"]*\)".*/\1/p' "$svg")" "$(basename "$svg")"
     done
     bench/summarise "$results"
 }
 
-bench/chart "$results" --out "${results%.jsonl}" > /dev/null || failed=1
+drawn=$(bench/chart "$results" --out "${results%.jsonl}") || failed=1
+mapfile -t charts < <(printf '%s' "$drawn")
 if [ -n "$quick" ]; then
     report
 else
