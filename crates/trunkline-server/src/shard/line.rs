@@ -215,17 +215,19 @@ impl Line {
                     }
                     continue;
                 };
-                if replies.is_empty() {
-                    let frame = Encoded::of(shared, *encoding).map_err(inappropriate)?;
-                    #[cfg(test)]
-                    super::tests::fail_at(frame.message());
-                    ws.try_feed(frame).map_err(write_error)?;
-                    state.bytes_out += frame.message().as_bytes().len() as u64;
-                } else {
-                    // What was said before goes first, and may take the last room.
+                // What was said before goes first, and may take the last room.
+                if !replies.is_empty() {
                     state.bytes_out += say(ws, *encoding, &mut replies)?;
-                    *held = Some(Box::new(entry));
+                    if !ws.has_room() {
+                        *held = Some(Box::new(entry));
+                        break;
+                    }
                 }
+                let frame = Encoded::of(shared, *encoding).map_err(inappropriate)?;
+                #[cfg(test)]
+                super::tests::fail_at(frame.message());
+                ws.try_feed(frame).map_err(write_error)?;
+                state.bytes_out += frame.message().as_bytes().len() as u64;
             }
             Ok(false)
         })
