@@ -151,6 +151,11 @@ impl Line {
         (self.ws.memory_bytes() + queued, if queued > 0 { Hog::Queue } else { Hog::Message })
     }
 
+    #[cfg(test)]
+    pub(super) fn holds_one(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// The task is at work.
     ///
     /// # Panics

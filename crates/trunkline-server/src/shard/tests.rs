@@ -197,6 +197,44 @@ async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_
     LocalSet::new().run_until(tests).await;
 }
 
+/// What a reply has left no room for is kept, and follows when there is room again.
+#[tokio::test]
+async fn a_publication_follows_a_reply_that_took_the_last_room() {
+    let (shard, receiver) = shard();
+    let tests = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        let mut client = Client::new(&shard).await;
+        let limits = trunkline::limits::Limits::for_role(trunkline::Role::Server);
+        let high_water = limits.send_high_water_bytes.max();
+        let mut was_kept = false;
+        // With one of these lengths, the publication leaves room that the reply takes.
+        for short in (0..600).step_by(30) {
+            client.publish(&"x".repeat(high_water - short));
+            client.refuse();
+            client.publish("last");
+            settle().await;
+            for expected in ["xxx", "error", "last"] {
+                was_kept |= shard.with_line(client.session, |line| line.holds_one());
+                let mut heard = None;
+                for _ in 0..1000 {
+                    client.wait();
+                    tokio::select! {
+                        biased;
+                        message = client.ws.recv() => heard = message.unwrap(),
+                        () = yield_now() => continue,
+                    }
+                    break;
+                }
+                let heard = heard.unwrap_or_else(|| panic!("nothing where {expected:?} was due"));
+                assert!(heard.as_text().is_some_and(|it| it.contains(expected)), "{short}");
+            }
+        }
+        assert!(was_kept, "no length was the right one");
+    };
+    LocalSet::new().run_until(tests).await;
+}
+
 /// An answer makes room for the next command, which the task would not read otherwise.
 #[tokio::test]
 async fn the_task_of_a_client_that_is_not_read_from_is_woken_by_an_answer() {
