@@ -113,10 +113,12 @@ impl Peer {
     }
 
     async fn take(&mut self, heard: Heard, batch: Batch) -> ControlFlow<()> {
+        if let Heard::Messages = heard {
+            self.handle(&batch).await;
+        }
+        self.shard.give_batch(batch);
         match heard {
             Heard::Messages => {
-                self.handle(&batch).await;
-                self.shard.give_batch(batch);
                 self.shard.turn(now());
                 return ControlFlow::Continue(());
             }
