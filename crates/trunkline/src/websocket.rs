@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::{
-    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
-    Received,
+    CloseCode, CloseInfo, Event, Message, MessageKind, Outgoing, Prepared, QueueError,
+    QueueErrorKind, Received,
 };
 
 use crate::access::Access;
@@ -379,6 +379,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.before_queue();
         let queued = self.driver.queue(message);
         queued.map_err(|error| SendError::refused(error.kind(), owned(error.into_outgoing())))
+    }
+
+    /// Queues what is left of a prepared message, of whose [`frame`](Prepared::frame) the caller has written the first
+    /// `written` bytes to the stream.
+    ///
+    /// For whoever has the sockets of very many connections side by side, and writes one message to all of them: what
+    /// a socket takes at once can go past the connection, whose memory need not be touched then. That is for servers,
+    /// and only where nothing is queued, no message is being sent in parts, messages are not
+    /// [compressed](Self::is_compressed), and nobody has begun to close.
+    ///
+    /// # Errors
+    /// If the connection is closing.
+    ///
+    /// # Panics
+    /// If something is queued, or messages are compressed: what was written is no frame of this connection then.
+    pub fn feed_rest(&mut self, prepared: &Prepared, written: usize) -> Result<(), SendError> {
+        self.driver.before_queue();
+        self.driver.queue_rest(prepared, written).map_err(|kind| SendError::refused(kind, None))
     }
 
     /// Waits until the transport has taken everything that is queued.

@@ -277,7 +277,7 @@ impl Connection {
             (None, Some(compression)) => {
                 self.transmit.push_encoded(&compression.prepared_frame(prepared))
             }
-            (None, None) => self.transmit.push_encoded(prepared.plain_frame()),
+            (None, None) => self.transmit.push_encoded(prepared.frame()),
             // A client masks each frame with a key of its own (§5.3), so there is no frame to share.
             (Some(_), _) => self.push_borrowed(message.kind(), message.as_bytes()),
         }

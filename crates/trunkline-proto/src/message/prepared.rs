@@ -57,8 +57,15 @@ impl Prepared {
         &self.0.message
     }
 
-    /// The whole frame, not compressed, not masked.
-    pub(crate) fn plain_frame(&self) -> &Bytes {
+    /// The whole frame, not compressed, not masked: what a server sends where no compression was agreed on
+    /// (RFC 6455 §5.2).
+    ///
+    /// ```
+    /// use trunkline_proto::Prepared;
+    ///
+    /// assert_eq!(&**Prepared::new("hi").frame(), b"\x81\x02hi");
+    /// ```
+    pub fn frame(&self) -> &Bytes {
         &self.0.plain
     }
 

@@ -27,7 +27,8 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline_proto::{
-    CloseCode, CloseInfo, Connection, Message, MessageKind, Outgoing, QueueError, QueueErrorKind,
+    CloseCode, CloseInfo, Connection, Message, MessageKind, Outgoing, Prepared, QueueError,
+    QueueErrorKind,
 };
 
 use crate::answers::Answers;
@@ -190,6 +191,19 @@ impl<S> Driver<S> {
             self.life.sent(size);
         }
         queued
+    }
+
+    /// Queues a prepared message of whose frame the first `written` bytes are on the stream already.
+    pub(crate) fn queue_rest(
+        &mut self,
+        prepared: &Prepared,
+        written: usize,
+    ) -> Result<(), QueueErrorKind> {
+        let is_next = !self.conn.wants_transmit() && !self.conn.is_compressed();
+        assert!(is_next, "a frame that was written past the connection is not the next one");
+        self.queue(prepared).map_err(|error| error.kind())?;
+        self.conn.transmitted(written, self.clock.came_about());
+        Ok(())
     }
 
     /// What queues answers.
