@@ -66,7 +66,24 @@ impl Upgrading {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection.
-    pub async fn over<S>(mut self) -> Result<WebSocket<S>, UpgradeError>
+    pub async fn over<S>(self) -> Result<WebSocket<S>, UpgradeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        self.over_with(|stream: S| stream).await
+    }
+
+    /// The same over what `wrap` makes of that stream, for those who have one type for all their connections.
+    ///
+    /// # Errors
+    /// As [`over`](Self::over).
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connection.
+    pub async fn over_with<S, T>(
+        mut self,
+        wrap: impl FnOnce(S) -> T,
+    ) -> Result<WebSocket<T>, UpgradeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -74,7 +91,7 @@ impl Upgrading {
         match unwrap(upgraded) {
             Ok((stream, early)) => {
                 let shaking = self.take_shaking();
-                Ok(self.acceptor.open(self.agreement, stream, early, shaking))
+                Ok(self.acceptor.open(self.agreement, wrap(stream), early, shaking))
             }
             Err(_) => {
                 let error = UpgradeError::OtherStream { expected: type_name::<S>() };
