@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use crate::command::Connect;
 use crate::error::{CommandError, Disconnect};
-use crate::gather::Rest;
 use crate::hub::{Hub, seconds};
 use crate::identity::{Annotation, ClientInfo};
 use crate::now::Now;
-use crate::outbox::Outbox;
 use crate::pending::{Pending, Waiting, Work};
 use crate::rate::Bucket;
 use crate::reply::{Connected, ReplyBody};
@@ -27,10 +25,6 @@ impl<E: Default> Hub<E> {
             connect: None,
             subscriptions: Subscriptions::default(),
             pending: Pending::default(),
-            outbox: Outbox::default(),
-            latest: None,
-            is_marked: false,
-            rest: Rest::Awake,
             times: Times { stale: Some(moment.after(limits.stale_timeout)), ..Times::default() },
             commands: Bucket::full(limits.command_rate, moment),
             publications: Bucket::full(limits.publish_rate, moment),

@@ -130,14 +130,15 @@ impl<E: Default> Hub<E> {
     /// One session as operators see it; `None` once it has ended.
     pub fn view(&self, session: SessionId) -> Option<SessionView> {
         let it = self.sessions.get(session).filter(|it| !it.has_ended())?;
+        let outbox = &self.sessions.egress(session)?.outbox;
         let name = |id| self.channels.get(id).map(|it| it.name.clone());
         Some(SessionView {
             client: it.identity.client,
             user: Arc::clone(&it.identity.user),
             channels: it.subscriptions.iter().filter_map(|it| name(it.channel)).collect(),
             opened_unix_ms: it.opened_unix_ms,
-            outbox_bytes: it.outbox.bytes(),
-            outbox_entries: it.outbox.len(),
+            outbox_bytes: outbox.bytes(),
+            outbox_entries: outbox.len(),
         })
     }
 

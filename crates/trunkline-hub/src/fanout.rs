@@ -85,12 +85,12 @@ impl<E: Default> Hub<E> {
         let mut slow = Vec::new();
         self.counts.deliveries += channel.live.len() as u64;
         for &member in &channel.live {
-            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let Some(egress) = self.sessions.egress_mut(member) else { continue };
             let entry = Entry::Push(Rc::clone(shared));
-            if session.outbox.push(entry, weight, limits, &mut self.spare).is_err() {
+            if egress.outbox.push(entry, weight, limits, &mut self.spare).is_err() {
                 slow.push(member);
             } else {
-                self.gather.mark(session, member, &mut self.marked);
+                self.gather.mark(egress, member, &mut self.marked);
             }
         }
         for member in slow {
@@ -104,12 +104,12 @@ impl<E: Default> Hub<E> {
         let members = channel.live.clone();
         let limits = Arc::clone(&self.settings.limits);
         for member in members {
-            let Some(session) = self.sessions.get_mut(member) else { continue };
+            let Some(egress) = self.sessions.egress_mut(member) else { continue };
             let entry = || Entry::Push(Rc::clone(shared));
             self.counts.deliveries += 1;
-            if session.outbox.push(entry(), weight, &limits, &mut self.spare).is_err() {
+            if egress.outbox.push(entry(), weight, &limits, &mut self.spare).is_err() {
                 let Some(name) = &shared.push.channel else { continue };
-                match session.outbox.drop_oldest(name, weight, &limits) {
+                match egress.outbox.drop_oldest(name, weight, &limits) {
                     Ok(dropped) => self.counts.dropped += dropped as u64,
                     // Other things fill the outbox; then the newest is what is dropped.
                     Err(_) => {
@@ -119,7 +119,7 @@ impl<E: Default> Hub<E> {
                 }
                 self.enqueue(member, entry(), weight);
             } else {
-                self.gather.mark(session, member, &mut self.marked);
+                self.gather.mark(egress, member, &mut self.marked);
             }
         }
     }
@@ -135,8 +135,8 @@ impl<E: Default> Hub<E> {
         let Some(channel) = self.channels.get(id) else { return };
         let moment = self.clock.moment(now.instant);
         for member in channel.live.clone() {
-            let Some(session) = self.sessions.get_mut(member) else { continue };
-            let latest = session.latest.get_or_insert_default();
+            let Some(egress) = self.sessions.egress_mut(member) else { continue };
+            let latest = egress.latest.get_or_insert_default();
             let replaced = latest.replace(moment, id, Rc::clone(shared), weight);
             self.counts.dropped += u64::from(replaced);
             self.release_latest(now, member);
@@ -147,12 +147,12 @@ impl<E: Default> Hub<E> {
     /// Puts the newest publications of slow channels into the outbox, as far as their time has come and
     /// the outbox is empty: a client that does not read has one of each waiting.
     pub(crate) fn release_latest(&mut self, now: Now, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(newest) = session.latest.as_deref_mut() else { return };
+        let Some(egress) = self.sessions.egress_mut(id) else { return };
+        let Some(newest) = egress.latest.as_deref_mut() else { return };
         newest.due = None;
         let moment = self.clock.moment(now.instant);
         let limits = &*self.settings.limits;
-        let may_write = session.outbox.is_empty();
+        let may_write = egress.outbox.is_empty();
         let mut released = 0;
         for (channel, latest) in &mut newest.channels {
             if latest.push.is_none() {
@@ -170,7 +170,7 @@ impl<E: Default> Hub<E> {
             let Some(push) = &latest.push else { continue };
             let entry = Entry::Push(Rc::clone(push));
             // It stays the newest where those of other channels have filled the outbox.
-            if session.outbox.push(entry, latest.weight, limits, &mut self.spare).is_err() {
+            if egress.outbox.push(entry, latest.weight, limits, &mut self.spare).is_err() {
                 continue;
             }
             latest.push = None;

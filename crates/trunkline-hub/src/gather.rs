@@ -13,10 +13,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::egress::Egress;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::now::Now;
-use crate::session::{Session, SessionId};
+use crate::session::SessionId;
 
 /// Whether a session is let be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,26 +48,26 @@ impl Gather {
         self.delay = limits.write_delay;
     }
 
-    /// A publication was added to the outbox of `session`: names it among those that are to be written, unless it
+    /// A publication was added to the outbox of the session `id`: names it among those that are to be written, unless it
     /// rests.
     #[inline]
     pub(crate) fn mark<E>(
         &mut self,
-        session: &mut Session<E>,
+        egress: &mut Egress<E>,
         id: SessionId,
         marked: &mut VecDeque<SessionId>,
     ) {
-        if session.is_marked {
+        if egress.is_marked {
             return;
         }
-        if session.rest != Rest::Awake {
-            session.rest = Rest::Waiting;
+        if egress.rest != Rest::Awake {
+            egress.rest = Rest::Waiting;
             return;
         }
-        session.is_marked = true;
+        egress.is_marked = true;
         marked.push_back(id);
         if !self.delay.is_zero() {
-            session.rest = Rest::Resting;
+            egress.rest = Rest::Resting;
             self.resting.push(id);
         }
     }
@@ -95,14 +96,14 @@ impl<E: Default> Hub<E> {
         gather.due = None;
         let may_rest = !gather.delay.is_zero();
         gather.resting.retain(|&id| {
-            let Some(session) = sessions.get_mut(id) else { return false };
-            let waits = session.rest == Rest::Waiting;
-            if waits && !session.is_marked {
-                session.is_marked = true;
+            let Some(egress) = sessions.egress_mut(id) else { return false };
+            let waits = egress.rest == Rest::Waiting;
+            if waits && !egress.is_marked {
+                egress.is_marked = true;
                 marked.push_back(id);
             }
-            session.rest = if waits && may_rest { Rest::Resting } else { Rest::Awake };
-            session.rest == Rest::Resting
+            egress.rest = if waits && may_rest { Rest::Resting } else { Rest::Awake };
+            egress.rest == Rest::Resting
         });
         gather.arm(now);
     }

@@ -133,10 +133,10 @@ impl<E: Default> Hub<E> {
     /// asked for what it has.
     pub fn poll_marked(&mut self) -> Option<SessionId> {
         while let Some(id) = self.marked.pop_front() {
-            let Some(session) = self.sessions.get_mut(id) else { continue };
-            session.is_marked = false;
+            let Some(egress) = self.sessions.egress_mut(id) else { continue };
+            egress.is_marked = false;
             // It may have been asked meanwhile.
-            if !session.outbox.is_empty() || session.has_ended() {
+            if !egress.outbox.is_empty() || egress.ending.is_some() {
                 return Some(id);
             }
         }
@@ -151,7 +151,7 @@ impl<E: Default> Hub<E> {
     /// The next entry to write to a client. What is not asked for stays, and counts against its bound.
     #[inline]
     pub fn poll_entry(&mut self, session: SessionId) -> Option<Entry<E>> {
-        let it = self.sessions.get_mut(session)?;
+        let it = self.sessions.egress_mut(session)?;
         let entry = it.outbox.pop(&mut self.spare)?;
         if it.outbox.is_empty() && it.latest.is_some() {
             self.look_at_latest(session);
@@ -161,7 +161,7 @@ impl<E: Default> Hub<E> {
 
     /// The outbox of a session has room for the newest publications that wait for it.
     fn look_at_latest(&mut self, session: SessionId) {
-        let Some(it) = self.sessions.get_mut(session) else { return };
+        let Some(it) = self.sessions.egress_mut(session) else { return };
         let Some(newest) = &mut it.latest else { return };
         let waiting = newest.channels.iter().filter(|(_, it)| it.push.is_some());
         newest.due = waiting.map(|(_, it)| it.due).min();
@@ -170,10 +170,7 @@ impl<E: Default> Hub<E> {
 
     /// Why the session is to be closed, if it is: once [`poll_entry`](Self::poll_entry) has no more.
     pub fn ending(&self, session: SessionId) -> Option<&Disconnect> {
-        match &self.sessions.get(session)?.phase {
-            Phase::Ended(disconnect) => Some(disconnect),
-            _ => None,
-        }
+        self.sessions.egress(session)?.ending.as_deref()
     }
 
     /// Whether the client has yet to say who it is. A `connect` after that is a mistake, whatever is in it:
@@ -202,12 +199,13 @@ impl<E: Default> Hub<E> {
 
     /// Bytes that wait in the outbox of a session.
     pub fn outbox_bytes(&self, session: SessionId) -> usize {
-        self.sessions.get(session).map_or(0, |it| it.outbox.bytes())
+        self.sessions.egress(session).map_or(0, |it| it.outbox.bytes())
     }
 
     /// Whether every command of the session is answered, and nothing waits to be written to it.
     pub fn is_settled(&self, session: SessionId) -> bool {
-        self.sessions.get(session).is_none_or(|it| it.pending.is_empty() && it.outbox.is_empty())
+        let has_answers = self.sessions.egress(session).is_some_and(|it| !it.outbox.is_empty());
+        !has_answers && self.sessions.get(session).is_none_or(|it| it.pending.is_empty())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
@@ -295,8 +293,8 @@ impl<E: Default> Hub<E> {
 
     /// Adds an entry to a session's outbox, or closes it because it has no room.
     pub(crate) fn enqueue(&mut self, session: SessionId, entry: Entry<E>, weight: usize) {
-        let Some(it) = self.sessions.get_mut(session) else { return };
-        if it.has_ended() {
+        let Some(it) = self.sessions.egress_mut(session) else { return };
+        if it.ending.is_some() {
             return;
         }
         let pushed = it.outbox.push(entry, weight, &self.settings.limits, &mut self.spare);
@@ -307,7 +305,7 @@ impl<E: Default> Hub<E> {
     }
 
     pub(crate) fn mark(&mut self, session: SessionId) {
-        if let Some(it) = self.sessions.get_mut(session)
+        if let Some(it) = self.sessions.egress_mut(session)
             && !it.is_marked
         {
             it.is_marked = true;
@@ -321,8 +319,9 @@ impl<E: Default> Hub<E> {
     }
 
     pub(crate) fn arm(&mut self, session: SessionId) {
-        if let Some(it) = self.sessions.get_mut(session) {
-            let due = it.next_deadline();
+        if let Some((it, egress)) = self.sessions.with_egress(session) {
+            let latest = egress.latest.as_ref().and_then(|it| it.due);
+            let due = [it.times.next(), latest].into_iter().flatten().min();
             self.deadlines.arm(&mut it.times.armed, due, Alarm::Session(session));
         }
     }

@@ -26,17 +26,18 @@ impl<E: Default> Hub<E> {
     /// A session is to be closed: what waits for it is written first, unless it does not read. The
     /// first reason stays.
     pub fn end(&mut self, session: SessionId, disconnect: Disconnect) {
-        let Some(it) = self.sessions.get_mut(session) else { return };
+        let Some((it, egress)) = self.sessions.with_egress(session) else { return };
         if it.has_ended() {
             return;
         }
         if !disconnect.flushes() {
-            it.outbox.clear();
+            egress.outbox.clear();
         }
-        it.phase = Phase::Ended(Box::new(disconnect));
+        egress.ending = Some(Box::new(disconnect));
+        egress.latest = None;
+        it.phase = Phase::Ended;
         it.pending.clear();
         it.connect = None;
-        it.latest = None;
         it.times = crate::session::Times::default();
         let channels: Vec<_> = it.subscriptions.iter().map(|it| it.channel).collect();
         for channel in channels {
@@ -74,7 +75,7 @@ impl<E: Default> Hub<E> {
             Some(Place::Live { .. }) => self.remove_from_live(session, id),
             _ => self.remove_from_joining(session, id),
         }
-        let Some(it) = self.sessions.get_mut(session) else { return };
+        let Some((it, egress)) = self.sessions.with_egress(session) else { return };
         let was_told = !matches!(
             it.subscriptions.get(index),
             Some(Subscription { place: Place::Joining { .. }, .. })
@@ -82,7 +83,7 @@ impl<E: Default> Hub<E> {
         let Some(removed) = it.subscriptions.swap_remove(index) else { return };
         let Subscription { flags, info, .. } = removed;
         it.pending.give_up_join(id);
-        if let Some(newest) = &mut it.latest {
+        if let Some(newest) = &mut egress.latest {
             newest.channels.retain(|(channel, _)| *channel != id);
         }
         it.renew_subscription_expiry();

@@ -21,6 +21,7 @@ mod control;
 mod counts;
 mod deadlines;
 mod dispatch;
+mod egress;
 mod entropy;
 mod error;
 mod fanout;

@@ -6,11 +6,9 @@ use bytes::Bytes;
 
 use crate::broker::{Outcome, RequestId};
 use crate::channel::ChannelId;
-use crate::error::Disconnect;
-use crate::gather::Rest;
+use crate::egress::Egress;
 use crate::identity::{Annotation, ClientInfo};
 use crate::moment::Moment;
-use crate::outbox::{Newest, Outbox};
 use crate::pending::Pending;
 use crate::position::{Epoch, StreamPosition};
 use crate::publication::Publication;
@@ -41,12 +39,12 @@ pub(crate) enum Phase {
     /// It has, and its own subscriptions are being made.
     Connecting,
     Connected,
-    /// It is to be closed as soon as its outbox is empty.
-    Ended(Box<Disconnect>),
+    /// It is to be closed: its [`Egress`] says why.
+    Ended,
 }
 
 #[derive(Debug)]
-pub(crate) struct Session<E> {
+pub(crate) struct Session {
     pub(crate) phase: Phase,
     /// Who it is. Others are told the same, unless a subscription adds something to it.
     pub(crate) identity: Arc<ClientInfo>,
@@ -54,13 +52,6 @@ pub(crate) struct Session<E> {
     pub(crate) connect: Option<Box<ConnectInProgress>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) pending: Pending,
-    pub(crate) outbox: Outbox<E>,
-    /// Of channels that send no more than the newest publication. Few sessions are on one.
-    pub(crate) latest: Option<Box<Newest<E>>>,
-    /// It is in the list of those that have something to write.
-    pub(crate) is_marked: bool,
-    /// It was told a publication a moment ago, and the next one waits: see [`Gather`](crate::gather::Gather).
-    pub(crate) rest: Rest,
     pub(crate) times: Times,
     pub(crate) commands: Bucket,
     pub(crate) publications: Bucket,
@@ -163,7 +154,7 @@ pub(crate) struct Joining {
     pub(crate) by_push: bool,
 }
 
-impl<E> Session<E> {
+impl Session {
     pub(crate) fn subscription(&self, channel: ChannelId) -> Option<&Subscription> {
         self.subscriptions.iter().find(|it| it.channel == channel)
     }
@@ -178,12 +169,6 @@ impl<E> Session<E> {
         self.rates.as_deref().is_none_or(take)
     }
 
-    /// When something is due next.
-    pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        let latest = self.latest.as_ref().and_then(|it| it.due);
-        [self.times.next(), latest].into_iter().flatten().min()
-    }
-
     pub(crate) fn is_connected(&self) -> bool {
         self.phase == Phase::Connected
     }
@@ -194,12 +179,12 @@ impl<E> Session<E> {
             // A refused `connect` leaves nothing to wait for.
             Phase::Connecting => !self.pending.is_empty(),
             Phase::Connected => true,
-            Phase::Opened | Phase::Ended(_) => false,
+            Phase::Opened | Phase::Ended => false,
         }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended(_))
+        self.phase == Phase::Ended
     }
 
     /// What others are told of it on a channel where its subscription says `chan_info`.
@@ -221,62 +206,86 @@ impl<E> Session<E> {
 #[derive(Debug)]
 pub(crate) struct Sessions<E> {
     slots: Vec<Slot<E>>,
+    /// The rest of each, at the same index.
+    sessions: Vec<Option<Session>>,
     free: Vec<u32>,
     len: usize,
 }
 
+/// Where a session is, or was: [`Sessions::remove`] makes the next generation of it.
 #[derive(Debug)]
 struct Slot<E> {
     generation: u32,
-    session: Option<Session<E>>,
+    egress: Egress<E>,
 }
 
 impl<E> Default for Sessions<E> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), len: 0 }
+        Self { slots: Vec::new(), sessions: Vec::new(), free: Vec::new(), len: 0 }
     }
 }
 
 impl<E> Sessions<E> {
-    pub(crate) fn insert(&mut self, session: Session<E>) -> SessionId {
+    pub(crate) fn insert(&mut self, session: Session) -> SessionId {
         self.len += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, session: None });
+            self.slots.push(Slot { generation: 0, egress: Egress::default() });
+            self.sessions.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sockets")
         });
-        let place = self.slots.get_mut(slot as usize).expect("it was free, or just made");
-        place.session = Some(session);
-        SessionId { slot, generation: place.generation }
+        let place = self.sessions.get_mut(slot as usize).expect("it was free, or just made");
+        *place = Some(session);
+        let generation = self.slots.get(slot as usize).expect("likewise").generation;
+        SessionId { slot, generation }
     }
 
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session<E>> {
-        let place = self.slots.get_mut(id.slot as usize)?;
-        if place.generation != id.generation {
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation != id.generation {
             return None;
         }
-        let session = place.session.take()?;
-        place.generation = place.generation.wrapping_add(1);
+        let session = self.sessions.get_mut(id.slot as usize)?.take()?;
+        *slot = Slot { generation: slot.generation.wrapping_add(1), egress: Egress::default() };
         self.free.push(id.slot);
         self.len -= 1;
         Some(session)
     }
 
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.egress(id)?;
+        self.sessions.get(id.slot as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.with_egress(id).map(|(session, _)| session)
+    }
+
+    /// What goes out of a session.
     #[inline]
-    pub(crate) fn get(&self, id: SessionId) -> Option<&Session<E>> {
-        let place = self.slots.get(id.slot as usize)?;
-        place.session.as_ref().filter(|_| place.generation == id.generation)
+    pub(crate) fn egress(&self, id: SessionId) -> Option<&Egress<E>> {
+        let slot = self.slots.get(id.slot as usize)?;
+        if slot.generation == id.generation { Some(&slot.egress) } else { None }
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session<E>> {
-        let place = self.slots.get_mut(id.slot as usize)?;
-        place.session.as_mut().filter(|_| place.generation == id.generation)
+    pub(crate) fn egress_mut(&mut self, id: SessionId) -> Option<&mut Egress<E>> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation == id.generation { Some(&mut slot.egress) } else { None }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session<E>)> {
-        self.slots.iter().enumerate().filter_map(|(slot, it)| {
+    /// A session, and what goes out of it.
+    pub(crate) fn with_egress(&mut self, id: SessionId) -> Option<(&mut Session, &mut Egress<E>)> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        Some((self.sessions.get_mut(id.slot as usize)?.as_mut()?, &mut slot.egress))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.slots.iter().zip(&self.sessions).enumerate().filter_map(|(slot, (it, session))| {
             let id = SessionId { slot: u32::try_from(slot).ok()?, generation: it.generation };
-            it.session.as_ref().map(|session| (id, session))
+            session.as_ref().map(|session| (id, session))
         })
     }
 

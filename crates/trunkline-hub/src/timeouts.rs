@@ -40,7 +40,7 @@ impl<E: Default> Hub<E> {
     }
 
     fn handle_session_alarm(&mut self, now: Now, session: SessionId, due: Moment) {
-        let Some(it) = self.sessions.get_mut(session) else { return };
+        let Some((it, egress)) = self.sessions.with_egress(session) else { return };
         if it.times.armed != Some(due) {
             return;
         }
@@ -59,7 +59,7 @@ impl<E: Default> Hub<E> {
         let (ping, presence) = (has_come(it.times.ping), has_come(it.times.presence));
         let (expired, latest) = (
             has_come(it.times.subscription_expiry),
-            has_come(it.latest.as_ref().and_then(|it| it.due)),
+            has_come(egress.latest.as_ref().and_then(|it| it.due)),
         );
         if ping {
             self.ping(now, session);
