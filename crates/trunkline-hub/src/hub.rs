@@ -159,6 +159,12 @@ impl<E: Default> Hub<E> {
         Some(entry)
     }
 
+    /// What [`poll_entry`](Self::poll_entry) is about to give, one after the other.
+    #[inline]
+    pub fn entries(&self, session: SessionId) -> impl Iterator<Item = &Entry<E>> {
+        self.sessions.egress(session).into_iter().flat_map(|it| it.outbox.iter())
+    }
+
     /// The outbox of a session has room for the newest publications that wait for it.
     fn look_at_latest(&mut self, session: SessionId) {
         let Some(it) = self.sessions.egress_mut(session) else { return };

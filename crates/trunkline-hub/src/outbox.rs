@@ -87,6 +87,13 @@ impl<E> Outbox<E> {
         counted > limits.outbox_bytes || self.len() >= limits.outbox_entries
     }
 
+    /// What is there, in the order in which it is taken.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<E>> {
+        let rest = self.rest.iter().flat_map(|it| it.iter());
+        self.first.iter().chain(rest).map(|it| &it.entry)
+    }
+
     #[inline]
     pub(crate) fn pop(&mut self, spare: &mut Spare<Queued<E>>) -> Option<Entry<E>> {
         if self.rest.is_some() {

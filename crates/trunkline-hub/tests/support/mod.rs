@@ -214,7 +214,11 @@ impl World {
     /// What a session was sent since the last time, in words.
     pub(crate) fn said(&mut self, session: SessionId) -> Vec<String> {
         let mut said = self.kept.remove(&session).unwrap_or_default();
-        said.extend(std::iter::from_fn(|| self.hub.poll_entry(session)).map(|it| words(&it)));
+        let shown: Vec<_> = self.hub.entries(session).map(words).collect();
+        let entries = std::iter::from_fn(|| self.hub.poll_entry(session));
+        let given: Vec<_> = entries.map(|it| words(&it)).collect();
+        assert_eq!(shown, given, "what is shown is not what comes");
+        said.extend(given);
         said
     }
 
