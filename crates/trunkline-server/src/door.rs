@@ -20,11 +20,12 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use trunkline::handshake::{Authority, HeadLimits, Refusal, RequestHead, RequestParser};
+use trunkline::tls::ServerTls;
 use trunkline::upgrade::{Rejection, asks_for_websocket};
 use trunkline::{AcceptError, Transport, WebSocket};
 
@@ -38,7 +39,7 @@ use crate::peer::{self, Peer};
 use crate::reception::Reception;
 use crate::rewind::Rewind;
 use crate::routes;
-use crate::shard::Shard;
+use crate::shard::{Shard, Socket};
 use crate::stall::unless_stalled;
 
 #[cfg(test)]
@@ -109,30 +110,21 @@ impl Door {
         tcp: TcpStream,
         from: SocketAddr,
         seat: Seat,
-    ) -> Result<Option<(WebSocket, Encoding, Seat)>, NoHandshake> {
+    ) -> Result<Option<(WebSocket<Socket>, Encoding, Seat)>, NoHandshake> {
         tcp.set_nodelay(true).map_err(|_| NoHandshake::HungUp)?;
         let deadline = Instant::now() + REQUEST_TIMEOUT;
-        let mut stream = Transport::from(tcp);
-        if let Some(tls) = self.reception.tls() {
+        let first = match self.reception.tls() {
+            None => first_request(tcp, deadline, |tcp| shard.sockets().add(tcp)).await,
             // On the heap, as is plain HTTP: most sockets need neither, and both are larger than all else.
-            let secured = Box::pin(timeout_at(deadline, tls.accept(stream))).await;
-            let secured = secured.map_err(|_| NoHandshake::Timeout)?;
-            stream = secured.map_err(|_| NoHandshake::Tls)?;
-        }
-        let mut read = Vec::new();
-        let Ok(head) = timeout_at(deadline, read_head(&mut stream, &mut read)).await else {
-            // Who sent nothing may be gone.
-            let _ = stream.write_all(&Refusal::timeout().encode()).await;
-            return Err(NoHandshake::Timeout);
+            Some(tls) => Box::pin(first_secured_request(tls, tcp, deadline)).await,
         };
-        match head.map_err(|error| reason(&error))? {
-            Some(head) if !head.asks_for_websocket() => {
-                Box::pin(self.serve_http(shard, Rewind::new(read, stream), from, seat)).await;
+        match first? {
+            First::Http(stream) => {
+                Box::pin(self.serve_http(shard, stream, from, seat)).await;
                 Ok(None)
             }
-            // What is wrong with a head, the library says better than we could.
-            _ => {
-                let accepted = self.accept(&read, stream).await;
+            First::Other(read, socket) => {
+                let accepted = self.accept(&read, socket).await;
                 let (ws, encoding) = accepted.map_err(|error| reason(&error))?;
                 Ok(Some((ws, encoding, seat)))
             }
@@ -142,10 +134,10 @@ impl Door {
     async fn accept(
         &self,
         read: &[u8],
-        stream: Transport,
-    ) -> Result<(WebSocket, Encoding), AcceptError> {
+        socket: Socket,
+    ) -> Result<(WebSocket<Socket>, Encoding), AcceptError> {
         let acceptor = self.reception.acceptor();
-        let upgrade = acceptor.read_request_after(read, stream).await?;
+        let upgrade = acceptor.read_request_after(read, socket).await?;
         if let Err(refusal) = self.reception.judge_path(upgrade.request().path()) {
             return Err(upgrade.refuse(refusal).await);
         }
@@ -160,7 +152,7 @@ impl Door {
     async fn serve_http(
         self: &Arc<Self>,
         shard: &Rc<Shard>,
-        stream: Rewind<Transport>,
+        stream: Box<Rewind<Transport>>,
         from: SocketAddr,
         seat: Seat,
     ) {
@@ -213,7 +205,7 @@ impl Door {
             Ok((response, upgrading)) => {
                 let seat = seat.take();
                 let entering = async move {
-                    let ws = upgrading.await.ok()?;
+                    let ws = upgrading.over_with(Socket::AfterHttp).await.ok()?;
                     let encoding = Encoding::negotiate(ws.subprotocol(), &query);
                     let reception = Arc::clone(&self.reception);
                     Some(Peer::new(shard, reception, ws, encoding, seat, from))
@@ -268,6 +260,47 @@ fn reason(error: &AcceptError) -> NoHandshake {
         AcceptError::Disconnected | AcceptError::Io(_) => NoHandshake::HungUp,
         _ => NoHandshake::Request,
     }
+}
+
+/// What the first request of a socket asks for.
+enum First {
+    /// Plain HTTP, of which some has been read.
+    Http(Box<Rewind<Transport>>),
+    /// A WebSocket, or it is wrong: what, the library says better than we could.
+    Other(Vec<u8>, Socket),
+}
+
+async fn first_secured_request(
+    tls: ServerTls,
+    tcp: TcpStream,
+    deadline: Instant,
+) -> Result<First, NoHandshake> {
+    let secured = timeout_at(deadline, tls.accept(Transport::from(tcp))).await;
+    let secured = secured.map_err(|_| NoHandshake::Timeout)?.map_err(|_| NoHandshake::Tls)?;
+    first_request(secured, deadline, Socket::from).await
+}
+
+/// Hears what the client wants; `socket` makes of its stream what a WebSocket is over.
+async fn first_request<S>(
+    mut stream: S,
+    deadline: Instant,
+    socket: impl FnOnce(S) -> Socket,
+) -> Result<First, NoHandshake>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Into<Transport>,
+{
+    let mut read = Vec::new();
+    let Ok(head) = timeout_at(deadline, read_head(&mut stream, &mut read)).await else {
+        // Who sent nothing may be gone.
+        let _ = stream.write_all(&Refusal::timeout().encode()).await;
+        return Err(NoHandshake::Timeout);
+    };
+    Ok(match head.map_err(|error| reason(&error))? {
+        Some(head) if !head.asks_for_websocket() => {
+            First::Http(Box::new(Rewind::new(read, stream.into())))
+        }
+        _ => First::Other(read, socket(stream)),
+    })
 }
 
 /// Reads until the head is whole, or is known to be wrong.

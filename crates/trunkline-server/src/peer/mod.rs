@@ -23,7 +23,7 @@ use crate::contained::unless_panicked;
 use crate::dialect::centrifugo::Encoding;
 use crate::profile::Profile;
 use crate::reception::Reception;
-use crate::shard::{Heard, Line, Shard, now};
+use crate::shard::{Heard, Line, Shard, Socket, now};
 use crate::users::UserSeat;
 
 /// Serves the client that `entering` lets in, if it does, until its connection is gone.
@@ -74,7 +74,7 @@ impl Peer {
     pub(crate) fn new(
         shard: Rc<Shard>,
         reception: Arc<Reception>,
-        ws: WebSocket,
+        ws: WebSocket<Socket>,
         encoding: Encoding,
         seat: Option<Seat>,
         from: IpAddr,

@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
-use trunkline::{Acceptor, Transport};
+use trunkline::Acceptor;
 use trunkline_hub::{Entropy, Hub};
 
 use super::*;
@@ -28,7 +28,7 @@ async fn client(shard: &Rc<Shard>, reception: &Arc<Reception>) -> WebSocket<TcpS
     };
     let accepting = async {
         let (tcp, _) = listener.accept().await.unwrap();
-        Acceptor::new().accept(Transport::from(tcp)).await.unwrap()
+        Acceptor::new().accept(shard.sockets().add(tcp)).await.unwrap()
     };
     let (mut client, ws) = tokio::join!(connecting, accepting);
     let (shard, reception) = (Rc::clone(shard), Arc::clone(reception));

@@ -4,20 +4,19 @@
 //! outbox of the session, where it is counted. The task of the socket does that whenever it is at work. But a
 //! publication goes to many sockets at once, and to wake a task for each costs more than all else that is done for it:
 //! while a task waits for nothing but what its client says, the shard writes in its place. The task is woken when the
-//! socket does not take everything, and for all else that there may be to see to.
-//!
-//! Lines lie one beside the other in a table of the shard, not each with its task, so that a write touches as little
-//! memory as it can.
+//! socket does not take everything, and for all else that there may be to see to. Publications do not even come near
+//! the line then: they take the way of its [`Shortcut`].
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use trunkline::{Batch, CloseCode, Error, SendError, WebSocket};
+use trunkline::{Batch, CloseCode, Error, Prepared, SendError, WebSocket};
 use trunkline_hub::{Disconnect, Entry, SessionId};
 
-use super::Shard;
+use super::shortcuts::Shortcut;
+use super::{Shard, Socket};
 use crate::dialect::centrifugo::{Encoded, Encoding, Inappropriate};
 use crate::metrics::Hog;
 
@@ -26,7 +25,7 @@ const REPLIES_BYTES: usize = 16 << 10;
 
 /// The connection of one client.
 pub(crate) struct Line {
-    ws: WebSocket,
+    ws: WebSocket<Socket>,
     session: SessionId,
     /// An entry that was taken from the outbox and had no room. Few have one.
     held: Option<Box<Entry<Encoded>>>,
@@ -60,7 +59,7 @@ pub(crate) enum Heard {
 }
 
 impl Line {
-    pub(crate) fn new(ws: WebSocket, encoding: Encoding, session: SessionId) -> Self {
+    pub(crate) fn new(ws: WebSocket<Socket>, encoding: Encoding, session: SessionId) -> Self {
         Self { ws, session, held: None, task: None, encoding, writer: Writer::Task }
     }
 
@@ -71,7 +70,7 @@ impl Line {
         shard: &Shard,
         batch: &mut Batch,
     ) -> Poll<Heard> {
-        self.begin_work(cx);
+        self.begin_work(cx, shard);
         loop {
             let is_empty = match self.fill(shard) {
                 Ok(is_empty) => is_empty,
@@ -113,7 +112,7 @@ impl Line {
     /// Waits until all that the client has asked for is answered and handed to the connection, or the connection is no
     /// more: whoever reads from it next is told.
     pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>, shard: &Shard) -> Poll<()> {
-        self.begin_work(cx);
+        self.begin_work(cx, shard);
         loop {
             let is_empty = match self.fill(shard) {
                 Ok(is_empty) => is_empty,
@@ -160,12 +159,12 @@ impl Line {
     ///
     /// # Panics
     /// If the shard has panicked in its place.
-    fn begin_work(&mut self, cx: &Context<'_>) {
+    fn begin_work(&mut self, cx: &Context<'_>, shard: &Shard) {
         if self.writer == Writer::Nobody {
             // What happened has been said.
             resume_unwind(Box::new("the shard has panicked over this client"));
         }
-        self.writer = Writer::Task;
+        self.set_writer(shard, Writer::Task);
         if self.task.as_ref().is_none_or(|it| !it.will_wake(cx.waker())) {
             self.task = Some(cx.waker().clone());
         }
@@ -175,8 +174,16 @@ impl Line {
     fn wait<T>(&mut self, shard: &Shard, writer: Writer) -> Poll<T> {
         // What was taken from the outbox may have made room for what has its time.
         shard.with(|state| shard.arm(state));
-        self.writer = writer;
+        self.set_writer(shard, writer);
         Poll::Pending
+    }
+
+    /// Who writes from now on. Past the connection only the shard can.
+    fn set_writer(&mut self, shard: &Shard, writer: Writer) {
+        self.writer = writer;
+        let place = if writer == Writer::Shard { self.ws.stream().place() } else { None };
+        let shortcut = place.map(|place| Shortcut { place, encoding: self.encoding });
+        shard.shortcuts.set(self.session, shortcut);
     }
 
     /// Whether there is nothing to wait for but what the client says, so that the shard can do all that there may be to
@@ -248,10 +255,27 @@ impl Line {
         let writing = || self.writer == Writer::Shard && self.write(shard, &task);
         let written = catch_unwind(AssertUnwindSafe(writing));
         if !matches!(written, Ok(true)) {
-            self.writer = if written.is_ok() { Writer::Task } else { Writer::Nobody };
+            self.set_writer(shard, if written.is_ok() { Writer::Task } else { Writer::Nobody });
             task.wake_by_ref();
         }
         self.task = Some(task);
+    }
+
+    /// The shard has written the first `written` bytes of a frame past the connection, and has to leave the rest to it.
+    pub(super) fn feed_rest(
+        &mut self,
+        prepared: &Prepared,
+        written: usize,
+    ) -> Result<(), SendError> {
+        self.ws.feed_rest(prepared, written)
+    }
+
+    /// The shard has panicked over this client, whose task is to hear of it.
+    pub(super) fn give_up(&mut self, shard: &Shard) {
+        self.set_writer(shard, Writer::Nobody);
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
     }
 
     /// Writes what the session has to write, in place of `task`, which is woken once the socket takes more if it does
@@ -280,7 +304,11 @@ impl Line {
 }
 
 /// Queues the replies that were gathered, as one message. How many bytes that are.
-fn say(ws: &mut WebSocket, encoding: Encoding, replies: &mut Vec<u8>) -> Result<u64, Disconnect> {
+fn say(
+    ws: &mut WebSocket<Socket>,
+    encoding: Encoding,
+    replies: &mut Vec<u8>,
+) -> Result<u64, Disconnect> {
     if replies.is_empty() {
         return Ok(0);
     }

@@ -10,7 +10,7 @@
 //! and partition have for each other until neither has anything. Then the tasks that are ready go on, and
 //! bring more; and only then are those attended to that have something to write, each once, and some of them
 //! at a time: what has been gathered for a client meanwhile goes out in one write. Mostly the shard makes
-//! that write itself, and wakes no task for it.
+//! that write itself, to the socket if it can, and wakes no task for it.
 
 mod ask;
 mod attend;
@@ -18,6 +18,8 @@ mod hold;
 mod inbox;
 mod line;
 mod links;
+mod shortcuts;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -36,12 +38,14 @@ use trunkline_hub::{CommandError, Hub, Now, SessionId};
 pub(crate) use inbox::{Message, Receiver, Sender, inbox};
 pub(crate) use line::{Heard, Line};
 pub(crate) use links::Links;
+pub(crate) use sockets::{Socket, Sockets};
 
 use crate::broker::{Broker, Caller, Outlet};
 use crate::dialect::centrifugo::Encoded;
 use crate::profile::{KnownSoftware, Profile};
 use ask::Asked;
 use hold::Hold;
+use shortcuts::Shortcuts;
 use timer::Timer;
 
 /// The partition's own caller: those who are no hub.
@@ -58,6 +62,10 @@ pub(crate) struct Shard {
     batch: Cell<Option<Batch>>,
     state: RefCell<State>,
     lines: RefCell<Lines>,
+    sockets: Rc<Sockets>,
+    shortcuts: Shortcuts,
+    /// Room for what is written to one client at once.
+    gathered: Cell<Vec<u8>>,
     /// Somebody has panicked who had the state in hand.
     is_broken: Cell<bool>,
     /// The hub has named somebody who has something to write.
@@ -140,6 +148,9 @@ impl Shard {
             batch: Cell::new(None),
             state: RefCell::new(state),
             lines: RefCell::default(),
+            sockets: Rc::default(),
+            shortcuts: Shortcuts::default(),
+            gathered: Cell::default(),
             is_broken: Cell::new(false),
             has_marked: Notify::new(),
         })
@@ -188,6 +199,11 @@ impl Shard {
         act(&mut self.state.borrow_mut())
     }
 
+    /// Where sockets of this shard are to be.
+    pub(crate) fn sockets(&self) -> &Rc<Sockets> {
+        &self.sockets
+    }
+
     /// Takes the connection of a session.
     pub(crate) fn add_line(&self, session: SessionId, line: Line) {
         let lines = &mut self.lines.borrow_mut().0;
@@ -210,6 +226,7 @@ impl Shard {
 
     /// Hangs up.
     pub(crate) fn remove_line(&self, session: SessionId) {
+        self.shortcuts.set(session, None);
         let line = self.lines.borrow_mut().0.get_mut(session.index()).and_then(Option::take);
         drop(line);
     }

@@ -3,10 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{LocalSet, yield_now};
-use trunkline::{Message as WsMessage, WebSocket};
+use trunkline::testing::{pair_over, pipe, transport};
+use trunkline::{Acceptor, Connector, Message as WsMessage, Transport, WebSocket};
 use trunkline_hub::{
-    ChannelName, Command, Connect, Disconnect, Entropy, Settings, Subscribe, limits::Limits,
+    ChannelName, Command, Connect, Disconnect, Entropy, Settings, Subscribe,
+    limits::{Limits, Rate},
 };
 
 use super::attend::ATTENDED_AT_ONCE;
@@ -54,9 +57,42 @@ struct Client {
     ws: WebSocket,
 }
 
+/// What a pipe holds, and a TCP connection about.
+const BUFFER_BYTES: u32 = 16 << 10;
+
+/// Both ends of a TCP connection.
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpSocket::new_v4().unwrap();
+    listener.set_send_buffer_size(BUFFER_BYTES).unwrap();
+    listener.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = listener.listen(1).unwrap();
+    let client = TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(BUFFER_BYTES).unwrap();
+    let client = client.connect(listener.local_addr().unwrap()).await.unwrap();
+    (client, listener.accept().await.unwrap().0)
+}
+
 impl Client {
+    /// Nobody can write to it past its connection.
     async fn new(shard: &Rc<Shard>) -> Self {
-        let (ws, ours) = trunkline::testing::pair().await;
+        let (theirs, ours) = pipe(BUFFER_BYTES as usize);
+        Self::over(shard, transport(theirs), transport(ours).into()).await
+    }
+
+    /// The shard can, to a socket of its own.
+    async fn by_tcp(shard: &Rc<Shard>) -> Self {
+        let (theirs, ours) = tcp().await;
+        Self::over(shard, theirs.into(), shard.sockets().add(ours)).await
+    }
+
+    /// One of each.
+    async fn both(shard: &Rc<Shard>) -> [Self; 2] {
+        [Self::new(shard).await, Self::by_tcp(shard).await]
+    }
+
+    async fn over(shard: &Rc<Shard>, theirs: Transport, ours: Socket) -> Self {
+        let (connector, acceptor) = (Connector::new(), Acceptor::new());
+        let (ws, ours) = pair_over(&connector, &acceptor, theirs, ours).await.unwrap();
         let session = shard.with(|it| it.hub.open(now()));
         shard.with(|it| it.hub.connect(now(), session, 1, Connect::default()));
         shard.add_line(session, Line::new(ours, Encoding::Json, session));
@@ -73,12 +109,16 @@ impl Client {
         let polled = self
             .shard
             .with_line(self.session, |line| line.poll_heard(&mut cx, &self.shard, &mut batch));
-        assert!(polled.is_pending());
+        assert!(
+            polled.is_pending(),
+            "{:?}",
+            self.shard.with(|it| it.hub.ending(self.session).cloned())
+        );
     }
 
     /// It publishes into a channel of its own.
     fn publish(&self, text: &str) {
-        let channel = ChannelName::new("own").unwrap();
+        let channel = ChannelName::new(&format!("own{}", self.session.index())).unwrap();
         let subscribe = Command::Subscribe(Subscribe::new(channel.clone()));
         let publish = Command::Publish { channel, data: format!("\"{text}\"").into() };
         for command in [subscribe, publish] {
@@ -99,6 +139,18 @@ impl Client {
 
     fn woken(&self) -> usize {
         self.task.woken.load(Ordering::Relaxed)
+    }
+
+    /// The next message, as the task writes it.
+    async fn read(&mut self) -> WsMessage {
+        loop {
+            self.wait();
+            tokio::select! {
+                biased;
+                message = self.ws.recv() => return message.unwrap().expect("it is open"),
+                () = yield_now() => {}
+            }
+        }
     }
 
     async fn hear(&mut self) -> WsMessage {
@@ -172,27 +224,66 @@ async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_
     let tests = async {
         spawn_local(Rc::clone(&shard).run(receiver));
         settle().await;
-        let mut client = Client::new(&shard).await;
-        // More than the pipe holds.
-        client.publish(&"x".repeat(300_000));
-        settle().await;
-        assert_eq!(client.woken(), 1);
-        let mut heard = 0;
-        while heard < 300_000 {
+        for mut client in Client::both(&shard).await {
+            // More than fits in between.
+            let long = "x".repeat(1_000_000);
+            client.publish(&long);
+            settle().await;
+            assert_eq!(client.woken(), 1);
+            client.publish("next");
+            assert!(client.read().await.as_text().is_some_and(|it| it.contains(&long)));
+            assert!(client.read().await.as_text().is_some_and(|it| it.contains("next")));
             client.wait();
-            tokio::select! {
-                biased;
-                message = client.ws.recv() => heard = message.unwrap().expect("it is open").len(),
-                () = yield_now() => {}
+            let woken = client.woken();
+            client.refuse();
+            shard.turn(now());
+            settle().await;
+            assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
+            assert_eq!(client.woken(), woken);
+        }
+    };
+    LocalSet::new().run_until(tests).await;
+}
+
+/// Publications go past the connection and answers do not, and neither overtakes the other, however little the socket
+/// takes at a time.
+#[tokio::test]
+async fn what_a_client_is_told_comes_whole_and_in_order() {
+    let any = Rate { per_second: 1.0, burst: f64::INFINITY };
+    let limits = Limits { command_rate: any, publish_rate: any, ..Limits::default() };
+    let (shard, receiver) = shard_with(limits);
+    let tests = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        for mut client in Client::both(&shard).await {
+            let mut random = 1_u64;
+            for number in 0..400 {
+                let mut told = Vec::new();
+                for part in 0..=number % 12 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let length = usize::try_from(random >> 40 & 0xfff).unwrap();
+                    let text = match random >> 60 {
+                        0 => "error".to_owned(),
+                        // More than the system takes at once.
+                        1 => format!("{number} {part} {}", "x".repeat(300_000)),
+                        _ => format!("{number} {part} {}", "x".repeat(length)),
+                    };
+                    match random >> 60 {
+                        0 => client.refuse(),
+                        _ => client.publish(&text),
+                    }
+                    told.push(text);
+                }
+                settle().await;
+                let mut heard = Vec::new();
+                while heard.len() < told.len() {
+                    heard.extend(client.read().await.as_text().unwrap().lines().map(str::to_owned));
+                }
+                for (told, heard) in told.iter().zip(&heard) {
+                    assert!(heard.contains(told), "{told:?} is {heard:?}");
+                }
             }
         }
-        client.wait();
-        let woken = client.woken();
-        client.refuse();
-        shard.turn(now());
-        settle().await;
-        assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
-        assert_eq!(client.woken(), woken);
     };
     LocalSet::new().run_until(tests).await;
 }
@@ -258,15 +349,17 @@ async fn sec_rl_13_a_panic_over_one_client_is_handed_to_its_task() {
     let tests = async {
         spawn_local(Rc::clone(&shard).run(receiver));
         settle().await;
-        let mut clients = clients(&shard, 2).await;
-        clients[0].publish(MISTAKE);
-        settle().await;
-        assert!(!shard.is_broken());
-        assert_eq!([clients[0].woken(), clients[1].woken()], [1, 0]);
-        let polled = catch_unwind(AssertUnwindSafe(|| clients[0].wait()));
-        assert!(polled.is_err(), "it goes on as if nothing had been");
-        clients[1].publish("fine");
-        assert!(clients[1].hear().await.as_text().is_some_and(|it| it.contains("fine")));
+        let mut other = Client::new(&shard).await;
+        for unlucky in Client::both(&shard).await {
+            unlucky.publish(MISTAKE);
+            settle().await;
+            assert!(!shard.is_broken());
+            assert_eq!([unlucky.woken(), other.woken()], [1, 0]);
+            let polled = catch_unwind(AssertUnwindSafe(|| unlucky.wait()));
+            assert!(polled.is_err(), "it goes on as if nothing had been");
+            other.publish("fine");
+            assert!(other.hear().await.as_text().is_some_and(|it| it.contains("fine")));
+        }
     };
     LocalSet::new().run_until(tests).await;
 }
