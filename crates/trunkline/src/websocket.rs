@@ -385,15 +385,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// `written` bytes to the stream.
     ///
     /// For whoever has the sockets of very many connections side by side, and writes one message to all of them: what
-    /// a socket takes at once can go past the connection, whose memory need not be touched then. That is for servers,
-    /// and only where nothing is queued, no message is being sent in parts, messages are not
-    /// [compressed](Self::is_compressed), and nobody has begun to close.
+    /// a socket takes at once can go past the connection, whose memory need not be touched then. That is for servers, as
+    /// clients mask, and only where messages are not [compressed](Self::is_compressed), nothing is queued, no message is
+    /// being sent in parts, and nobody has begun to close.
     ///
     /// # Errors
     /// If the connection is closing.
     ///
     /// # Panics
-    /// If something is queued, or messages are compressed: what was written is no frame of this connection then.
+    /// If something is queued, messages are compressed, or this is a client: what was written is not what this
+    /// connection would have sent.
     pub fn feed_rest(&mut self, prepared: &Prepared, written: usize) -> Result<(), SendError> {
         self.driver.before_queue();
         self.driver.queue_rest(prepared, written).map_err(|kind| SendError::refused(kind, None))

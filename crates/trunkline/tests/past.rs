@@ -42,9 +42,16 @@ async fn the_rest_of_a_frame_is_refused_where_nothing_can_follow() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "is not the next one")]
+#[should_panic(expected = "past those that are queued")]
 async fn a_frame_cannot_have_gone_past_what_is_queued() {
     let (_client, mut server) = over_tcp().await;
     server.feed("queued").await.unwrap();
     let _ = server.feed_rest(&Prepared::new("past it"), 1);
+}
+
+#[tokio::test]
+#[should_panic(expected = "sends other frames")]
+async fn a_client_masks_each_frame_itself() {
+    let (mut client, _server) = over_tcp().await;
+    let _ = client.feed_rest(&Prepared::new("not masked"), 1);
 }
