@@ -10,6 +10,8 @@ use crate::outbox::{Newest, Outbox};
 /// What goes out of one session.
 #[derive(Debug)]
 pub(crate) struct Egress<E> {
+    /// Which of the sessions that have been at this place it is.
+    pub(crate) generation: u32,
     pub(crate) outbox: Outbox<E>,
     /// Of channels that send no more than the newest publication. Few sessions are on one.
     pub(crate) latest: Option<Box<Newest<E>>>,
@@ -24,11 +26,22 @@ pub(crate) struct Egress<E> {
 impl<E> Default for Egress<E> {
     fn default() -> Self {
         Self {
+            generation: 0,
             outbox: Outbox::default(),
             latest: None,
             ending: None,
             is_marked: false,
             rest: Rest::Awake,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_publication_changes_of_a_session_is_sixty_four_bytes() {
+        assert_eq!(size_of::<Egress<()>>(), 64);
     }
 }

@@ -205,23 +205,17 @@ impl Session {
 /// All sessions of a hub.
 #[derive(Debug)]
 pub(crate) struct Sessions<E> {
-    slots: Vec<Slot<E>>,
-    /// The rest of each, at the same index.
+    /// Of each session, or of whoever will be at its place; [`Sessions::remove`] makes the next generation of it.
+    egress: Vec<Egress<E>>,
+    /// The rest, at the same index.
     sessions: Vec<Option<Session>>,
     free: Vec<u32>,
     len: usize,
 }
 
-/// Where a session is, or was: [`Sessions::remove`] makes the next generation of it.
-#[derive(Debug)]
-struct Slot<E> {
-    generation: u32,
-    egress: Egress<E>,
-}
-
 impl<E> Default for Sessions<E> {
     fn default() -> Self {
-        Self { slots: Vec::new(), sessions: Vec::new(), free: Vec::new(), len: 0 }
+        Self { egress: Vec::new(), sessions: Vec::new(), free: Vec::new(), len: 0 }
     }
 }
 
@@ -229,23 +223,20 @@ impl<E> Sessions<E> {
     pub(crate) fn insert(&mut self, session: Session) -> SessionId {
         self.len += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, egress: Egress::default() });
+            self.egress.push(Egress::default());
             self.sessions.push(None);
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sockets")
+            u32::try_from(self.egress.len() - 1).expect("fewer than 2^32 sockets")
         });
         let place = self.sessions.get_mut(slot as usize).expect("it was free, or just made");
         *place = Some(session);
-        let generation = self.slots.get(slot as usize).expect("likewise").generation;
+        let generation = self.egress.get(slot as usize).expect("likewise").generation;
         SessionId { slot, generation }
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation != id.generation {
-            return None;
-        }
+        let egress = self.egress_mut(id)?;
+        *egress = Egress { generation: id.generation.wrapping_add(1), ..Egress::default() };
         let session = self.sessions.get_mut(id.slot as usize)?.take()?;
-        *slot = Slot { generation: slot.generation.wrapping_add(1), egress: Egress::default() };
         self.free.push(id.slot);
         self.len -= 1;
         Some(session)
@@ -263,27 +254,23 @@ impl<E> Sessions<E> {
     /// What goes out of a session.
     #[inline]
     pub(crate) fn egress(&self, id: SessionId) -> Option<&Egress<E>> {
-        let slot = self.slots.get(id.slot as usize)?;
-        if slot.generation == id.generation { Some(&slot.egress) } else { None }
+        self.egress.get(id.slot as usize).filter(|it| it.generation == id.generation)
     }
 
     #[inline]
     pub(crate) fn egress_mut(&mut self, id: SessionId) -> Option<&mut Egress<E>> {
-        let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation == id.generation { Some(&mut slot.egress) } else { None }
+        self.egress.get_mut(id.slot as usize).filter(|it| it.generation == id.generation)
     }
 
     /// A session, and what goes out of it.
     pub(crate) fn with_egress(&mut self, id: SessionId) -> Option<(&mut Session, &mut Egress<E>)> {
-        let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation != id.generation {
-            return None;
-        }
-        Some((self.sessions.get_mut(id.slot as usize)?.as_mut()?, &mut slot.egress))
+        let egress =
+            self.egress.get_mut(id.slot as usize).filter(|it| it.generation == id.generation)?;
+        Some((self.sessions.get_mut(id.slot as usize)?.as_mut()?, egress))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        self.slots.iter().zip(&self.sessions).enumerate().filter_map(|(slot, (it, session))| {
+        self.egress.iter().zip(&self.sessions).enumerate().filter_map(|(slot, (it, session))| {
             let id = SessionId { slot: u32::try_from(slot).ok()?, generation: it.generation };
             session.as_ref().map(|session| (id, session))
         })

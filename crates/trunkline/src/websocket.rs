@@ -389,6 +389,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// clients mask, and only where messages are not [compressed](Self::is_compressed), nothing is queued, no message is
     /// being sent in parts, and nobody has begun to close.
     ///
+    /// ```
+    /// # use tokio::net::TcpStream; use trunkline::{Prepared, WebSocket};
+    /// # async fn tell(ws: &mut WebSocket<TcpStream>, news: &Prepared) -> Result<(), Box<dyn std::error::Error>> {
+    /// let written = ws.stream().try_write(news.frame())?;
+    /// if written < news.frame().len() {
+    ///     ws.feed_rest(news, written)?;
+    ///     ws.flush().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// If the connection is closing.
     ///

@@ -68,7 +68,8 @@ impl Shard {
             };
             let is_whole = written == bytes.len();
             self.gathered.set(gathered);
-            is_whole & self.take_written(state, session, encoding, written, lines)
+            let is_empty = self.take_written(state, session, encoding, written, lines);
+            is_whole && is_empty
         })
     }
 

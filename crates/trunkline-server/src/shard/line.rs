@@ -254,11 +254,12 @@ impl Line {
         let Some(task) = self.task.take() else { return };
         let writing = || self.writer == Writer::Shard && self.write(shard, &task);
         let written = catch_unwind(AssertUnwindSafe(writing));
-        if !matches!(written, Ok(true)) {
-            self.set_writer(shard, if written.is_ok() { Writer::Task } else { Writer::Nobody });
-            task.wake_by_ref();
-        }
         self.task = Some(task);
+        match written {
+            Ok(true) => {}
+            Ok(false) => self.wake(shard, Writer::Task),
+            Err(_) => self.give_up(shard),
+        }
     }
 
     /// The shard has written the first `written` bytes of a frame past the connection, and has to leave the rest to it.
@@ -272,7 +273,11 @@ impl Line {
 
     /// The shard has panicked over this client, whose task is to hear of it.
     pub(super) fn give_up(&mut self, shard: &Shard) {
-        self.set_writer(shard, Writer::Nobody);
+        self.wake(shard, Writer::Nobody);
+    }
+
+    fn wake(&mut self, shard: &Shard, writer: Writer) {
+        self.set_writer(shard, writer);
         if let Some(task) = &self.task {
             task.wake_by_ref();
         }

@@ -75,6 +75,13 @@ impl Upgrading {
 
     /// The same over what `wrap` makes of that stream, for those who have one type for all their connections.
     ///
+    /// ```
+    /// # use tokio::{io::BufStream, net::TcpStream}; use trunkline::{WebSocket, upgrade::{UpgradeError, Upgrading}};
+    /// # async fn open(upgrading: Upgrading) -> Result<WebSocket<BufStream<TcpStream>>, UpgradeError> {
+    /// let ws = upgrading.over_with(|tcp: TcpStream| BufStream::new(tcp)).await?;
+    /// # Ok(ws) }
+    /// ```
+    ///
     /// # Errors
     /// As [`over`](Self::over).
     ///
