@@ -7,7 +7,8 @@ use std::iter;
 
 use bytes::Bytes;
 
-use crate::frame::FrameHeader;
+use crate::frame::{FrameHeader, HEADER_BYTES_MIN};
+use crate::message::MessageKind;
 
 /// Payloads from this size on are referenced, smaller ones copied: below, a copy costs less than
 /// one more slice in a `writev` and keeping the payload alive.
@@ -79,6 +80,22 @@ impl Transmit {
         header.append_to(&mut self.buffer);
         payload(&mut self.buffer);
         self.queued += (self.buffer.len() - before) as u64;
+    }
+
+    /// Appends a whole message behind others, unmasked, if it is short enough for a header of two bytes and there is
+    /// room for it. Whether it is.
+    #[inline(always)]
+    pub(crate) fn push_short(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+        let frame_len = HEADER_BYTES_MIN + payload.len();
+        let room = self.buffer.capacity() - self.buffer.len();
+        let Some(header) = FrameHeader::short(kind, payload.len()).filter(|_| frame_len <= room)
+        else {
+            return false;
+        };
+        self.buffer.extend_from_slice(&header);
+        self.buffer.extend_from_slice(payload);
+        self.queued += frame_len as u64;
+        true
     }
 
     /// Queues bytes as they are: a frame that was encoded before.

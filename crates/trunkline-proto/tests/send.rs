@@ -333,3 +333,69 @@ fn a_promised_message_is_queued_above_the_high_water_mark() {
         assert_eq!(refused.into_outgoing().as_bytes(), b"no");
     }
 }
+
+fn plain<'m>(conn: &mut Connection, message: impl Into<Outgoing<'m>>) -> Result<(), Outgoing<'m>> {
+    conn.sending().queue_plain(message.into())
+}
+
+/// The way for small answers spells a frame as the way for all does, and leaves alone what has no room or a longer
+/// header.
+#[test]
+fn s5_2_a_plain_frame_is_spelled_as_any_other() {
+    for len in 0..300 {
+        let payload = "x".repeat(len);
+        for room in [0, 2, 64, 127, 1 << 10] {
+            let (mut conn, mut any) = (unbounded(Role::Server), unbounded(Role::Server));
+            conn.lend_buffer(Vec::with_capacity(room));
+            let fits = len <= 125 && len + 2 <= room;
+            for _ in 0..2 {
+                let before = conn.transmit_bytes();
+                match plain(&mut conn, &*payload) {
+                    Ok(()) => any.queue(&*payload).unwrap(),
+                    Err(refused) => {
+                        assert_eq!(
+                            (refused.kind(), refused.as_bytes()),
+                            (MessageKind::Text, payload.as_bytes())
+                        );
+                        assert!(!fits || before > 0, "the first of {len} bytes fits {room}");
+                        assert_eq!(conn.transmit_bytes(), before);
+                    }
+                }
+            }
+            assert!(fits || conn.transmit_bytes() == 0);
+            if plain(&mut conn, payload.as_bytes()).is_ok() {
+                any.queue(payload.as_bytes()).unwrap();
+            }
+            assert_eq!(drain(&mut conn), drain(&mut any));
+        }
+    }
+}
+
+/// Where a frame has to be masked, or something else has to be done before, it is not queued that way.
+#[test]
+fn what_takes_more_than_a_header_is_no_plain_frame() {
+    let ready = |role| {
+        let mut driven = Driven::new(unbounded(role));
+        driven.conn.lend_buffer(Vec::with_capacity(1 << 10));
+        driven
+    };
+    let is_plain = |driven: &mut Driven| plain(&mut driven.conn, "a").is_ok();
+    assert!(is_plain(&mut ready(Role::Server)));
+    assert!(!is_plain(&mut ready(Role::Client)), "s5_3: a client masks");
+
+    let mut server = ready(Role::Server);
+    assert!(plain(&mut server.conn, Message::text("a")).is_err());
+    assert!(plain(&mut server.conn, &Prepared::new("a")).is_err());
+    server.feed(&frame(Role::Client, 0x89, b"1"));
+    assert!(is_plain(&mut server));
+    server.feed(&frame(Role::Client, 0x89, b"2"));
+    assert!(!is_plain(&mut server), "s5_5_3: a pong waits to go before");
+
+    let mut server = ready(Role::Server);
+    server.conn.queue_chunk(MessageKind::Text, b"part", false).unwrap();
+    assert!(!is_plain(&mut server), "s5_4: no message goes between the parts of another");
+
+    let mut server = ready(Role::Server);
+    server.conn.close(CloseCode::NORMAL, "", start());
+    assert!(!is_plain(&mut server), "s5_5_1: nothing follows a close frame");
+}

@@ -34,7 +34,30 @@ impl<'a> Answers<'a> {
     /// as they may after the first answer.
     #[inline(always)]
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        let message = message.into();
+        self.feed_outgoing(message.into())
+    }
+
+    /// A function of its own, so that what calls it can become part of what takes the messages.
+    #[inline(never)]
+    fn feed_outgoing(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
+        // Nearly always, where there are many: the first answer to one of them, behind others.
+        if self.is_first && self.sending.wants_transmit() {
+            let size = Size::of(&message);
+            return match self.sending.queue_plain(message) {
+                Ok(()) => {
+                    self.is_first = false;
+                    self.life.sent(size);
+                    Ok(())
+                }
+                Err(message) => self.feed_any(message),
+            };
+        }
+        self.feed_any(message)
+    }
+
+    /// Whatever it takes.
+    #[inline(never)]
+    fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         // A pong may have taken the room that there was when the message came.
         if !std::mem::take(&mut self.is_first) && !self.has_room() {
             return Err(SendError::refused(QueueErrorKind::Full, owned(message)));
@@ -102,6 +125,18 @@ where
     }
 }
 
+impl<F> Answering<'_, F>
+where
+    F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
+{
+    /// The same for a message that was put together: apart, so that what answers can become part of
+    /// [`on_in_place`](Sink::on_in_place).
+    #[inline(never)]
+    fn answer_whole(&mut self, message: Message, answers: Answers<'_>) -> bool {
+        self.answer(Received::Whole(message), answers)
+    }
+}
+
 impl<F> Sink for Answering<'_, F>
 where
     F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
@@ -112,7 +147,7 @@ where
 
     /// A row ends here, for few bytes can be many such messages: they may have been compressed.
     fn on_message(&mut self, message: Message, answers: Answers<'_>) -> Next {
-        self.answer(Received::Whole(message), answers);
+        self.answer_whole(message, answers);
         if self.is_satisfied() { Next::Nothing } else { Next::Any }
     }
 

@@ -194,7 +194,8 @@ impl Connection {
     /// The side of it that sends.
     #[inline]
     pub fn sending(&mut self) -> Sending<'_> {
-        Sending::new(self)
+        let is_plain = self.sends_plain_frames();
+        Sending::new(self, is_plain)
     }
 
     /// Takes note that the peer is alive although its bytes are not being read: they wait, and the

@@ -84,6 +84,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether a borrowed message can be queued, and takes nothing but a header and a copy: it is neither compressed
+    /// nor masked, and nothing has to go before it.
+    #[inline]
+    pub(super) fn sends_plain_frames(&self) -> bool {
+        self.state.can_send()
+            && self.streaming.is_none()
+            && self.compression.is_none()
+            && self.masks.is_none()
+            && !self.pong.is_pending()
+    }
+
+    /// Queues such a message if it is short. Whether it is.
+    #[inline(always)]
+    pub(super) fn push_short(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+        debug_assert!(self.sends_plain_frames(), "something else has to be done");
+        self.transmit.push_short(kind, payload)
+    }
+
     #[inline(always)]
     fn push(&mut self, message: Outgoing<'_>) {
         self.push_pending_pong();

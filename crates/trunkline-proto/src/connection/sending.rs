@@ -2,45 +2,66 @@
 
 use crate::connection::Connection;
 use crate::error::QueueError;
-use crate::message::Outgoing;
+use crate::message::{MessageKind, Outgoing};
 
 /// What a [`Connection`] can do while it receives: queue messages. Nothing that is done with it changes what is
 /// received.
 #[derive(Debug)]
-pub struct Sending<'c>(&'c mut Connection);
+pub struct Sending<'c> {
+    conn: &'c mut Connection,
+    /// What [`Connection::sends_plain_frames`] said: nothing that can be done here makes it untrue.
+    is_plain: bool,
+}
 
 impl<'c> Sending<'c> {
-    pub(super) fn new(conn: &'c mut Connection) -> Self {
-        Self(conn)
+    #[inline]
+    pub(super) fn new(conn: &'c mut Connection, is_plain: bool) -> Self {
+        Self { conn, is_plain }
     }
 
     /// As [`Connection::queue_promised`].
     ///
     /// # Errors
     /// The message, and why it was not taken.
-    #[inline(always)]
+    #[inline]
     pub fn queue_promised<'m>(
         &mut self,
         message: impl Into<Outgoing<'m>>,
     ) -> Result<(), QueueError<'m>> {
-        self.0.queue_promised(message)
+        self.conn.queue_promised(message)
+    }
+
+    /// Queues a message if that takes no more than a short header before a copy of it: small answers, of which there
+    /// are many, are fastest this way.
+    ///
+    /// # Errors
+    /// The message, if it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
+    #[inline(always)]
+    pub fn queue_plain<'m>(&mut self, message: Outgoing<'m>) -> Result<(), Outgoing<'m>> {
+        let (kind, payload) = match &message {
+            Outgoing::Text(text) => (MessageKind::Text, text.as_bytes()),
+            Outgoing::Binary(bytes) => (MessageKind::Binary, *bytes),
+            Outgoing::Message(_) | Outgoing::Prepared(_) => return Err(message),
+        };
+        let is_queued = self.is_plain && self.conn.push_short(kind, payload);
+        if is_queued { Ok(()) } else { Err(message) }
     }
 
     /// As [`Connection::is_above_high_water`].
     #[inline]
     pub fn is_above_high_water(&self) -> bool {
-        self.0.is_above_high_water()
+        self.conn.is_above_high_water()
     }
 
     /// As [`Connection::wants_transmit`].
     #[inline]
     pub fn wants_transmit(&self) -> bool {
-        self.0.wants_transmit()
+        self.conn.wants_transmit()
     }
 
     /// As [`Connection::lend_buffer`].
     #[inline]
     pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
-        self.0.lend_buffer(buffer);
+        self.conn.lend_buffer(buffer);
     }
 }

@@ -31,6 +31,9 @@ const FILL_MAX: usize = 1 << 20;
 const WHOLE_TEXT: u8 = 0x81;
 const WHOLE_BINARY: u8 = 0x82;
 
+/// The bytes of a masking key.
+const KEY_LEN: usize = 4;
+
 /// The longest message that may be handed out where it lies, without a further look at the limits.
 pub(super) fn in_place_max(limits: &Limits) -> usize {
     IN_PLACE_MAX.min(limits.message_bytes.max()).min(limits.frame_bytes.max())
@@ -84,9 +87,11 @@ impl Connection {
         if !self.is_between_messages() {
             return;
         }
-        let (role, max) = (self.role, self.in_place_max);
+        let (role, max, is_plain) = (self.role, self.in_place_max, self.sends_plain_frames());
         let before = input.len();
-        while let Some((kind, payload)) = take_message(role, max, input) {
+        // What is known not to be looked at by anybody else stays in registers.
+        let mut rest = std::mem::replace(input, Input::new(&mut []));
+        while let Some((kind, payload)) = take_message(role, max, &mut rest) {
             let message = match kind {
                 MessageKind::Binary => InPlace::Binary(payload),
                 MessageKind::Text => match from_utf8(payload.unmask()) {
@@ -97,10 +102,11 @@ impl Connection {
                     }
                 },
             };
-            if !each(message, self.sending()) {
+            if !each(message, Sending::new(self, is_plain)) {
                 break;
             }
         }
+        *input = rest;
         if input.len() < before {
             self.left_bytes = 0;
             self.keepalive.on_bytes(now);
@@ -294,36 +300,32 @@ fn take_message<'i>(
     max: usize,
     input: &mut Input<'i>,
 ) -> Option<(MessageKind, Masked<'i>)> {
+    let (mask_bit, key_len) = match role {
+        Role::Server => (0x80, KEY_LEN),
+        Role::Client => (0, 0),
+    };
     let bytes = input.remaining();
-    let ([first, second], rest) = bytes.split_first_chunk()?;
+    let [first, second, behind @ ..] = bytes else { return None };
     let kind = match *first {
         WHOLE_TEXT => MessageKind::Text,
         WHOLE_BINARY => MessageKind::Binary,
         _ => return None,
     };
     // Without the bit that says "masked"; where it is not as it should be, no length comes out.
-    let short_len = match role {
-        Role::Server => second.checked_sub(0x80)?,
-        Role::Client => *second,
-    };
-    let (payload_len, rest) = match short_len {
-        0..=125 => (usize::from(short_len), rest),
-        126 => {
-            let (len, rest) = rest.split_first_chunk()?;
-            (usize::from(Some(u16::from_be_bytes(*len)).filter(|len| *len > 125)?), rest)
-        }
+    let (payload_len, key_at) = match second ^ mask_bit {
+        short @ 0..=125 => (usize::from(short), 2),
+        126 => match u16::from_be_bytes(*behind.first_chunk()?) {
+            0..=125 => return None,
+            len => (usize::from(len), 4),
+        },
         _ => return None,
     };
-    let (key, rest) = match role {
-        Role::Server => {
-            rest.split_first_chunk().map(|(key, rest)| (Some(MaskKey::new(*key)), rest))?
-        }
-        Role::Client => (None, rest),
+    let header_len = key_at + key_len;
+    let frame = bytes.get(..header_len + payload_len).filter(|_| payload_len <= max)?;
+    let key = match role {
+        Role::Server => Some(MaskKey::new(*frame.get(key_at..)?.first_chunk()?)),
+        Role::Client => None,
     };
-    if payload_len > max || rest.len() < payload_len {
-        return None;
-    }
-    let header_len = bytes.len() - rest.len();
     let payload = input.take(header_len + payload_len).get_mut(header_len..)?;
     Some((kind, Masked::new(payload, key)))
 }

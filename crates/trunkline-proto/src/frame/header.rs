@@ -2,9 +2,13 @@
 
 use crate::error::ProtocolError;
 use crate::frame::{MaskKey, OpCode};
+use crate::message::MessageKind;
 
 /// The most bytes that a header takes: two, an eight-byte length, a masking key.
 pub const HEADER_BYTES_MAX: usize = 14;
+
+/// The fewest: no masking key, and the length beside the bit that says so.
+pub(crate) const HEADER_BYTES_MIN: usize = 2;
 
 /// A control frame's payload is at most this long (§5.5).
 pub const CONTROL_PAYLOAD_MAX: usize = 125;
@@ -77,6 +81,13 @@ impl FrameHeader {
             at = end;
         });
         at
+    }
+
+    /// The header of a whole message without a mask, if its length fits the seven bits for it.
+    #[inline]
+    pub(crate) fn short(kind: MessageKind, payload_len: usize) -> Option<[u8; HEADER_BYTES_MIN]> {
+        let len = u8::try_from(payload_len).ok().filter(|len| *len < LEN_IS_U16)?;
+        Some([FIN | OpCode::from(kind).bits(), len])
     }
 
     /// Appends the header to `out`.
