@@ -1,4 +1,4 @@
-//! An echo through the library: one read brings a message, and the answer leaves in one write.
+//! An echo through the library: one read brings a message, or many, and the answers leave in one write.
 
 use std::io;
 use std::pin::Pin;
@@ -15,9 +15,11 @@ use crate::{Kernel, Round, frames};
 const MESSAGES: u32 = 64;
 
 pub(crate) const ALL: &[Kernel] = &[
-    ("echo-32", MESSAGES, || echo(32, answer)),
-    ("echo-1k", MESSAGES, || echo(1024, answer)),
-    ("echo-batch-32", MESSAGES, || echo(32, batches)),
+    ("echo-32", MESSAGES, || echo(32, 1, answer)),
+    ("echo-1k", MESSAGES, || echo(1024, 1, answer)),
+    ("echo-together-32", MESSAGES, || echo(32, MESSAGES, answer)),
+    ("echo-together-1k", MESSAGES, || echo(1024, MESSAGES, answer)),
+    ("echo-batch-32", MESSAGES, || echo(32, 1, batches)),
 ];
 
 async fn answer(mut ws: WebSocket<Peer>) -> Result<(), SendError> {
@@ -32,7 +34,7 @@ async fn batches(mut ws: WebSocket<Peer>) -> Result<(), SendError> {
     Ok(())
 }
 
-/// A peer that sends one message when it is told to, and takes whatever it is sent.
+/// A peer that speaks when it is told to, and takes whatever it is sent.
 struct Peer {
     /// What it says first.
     request: Option<&'static [u8]>,
@@ -86,7 +88,8 @@ impl AsyncWrite for Peer {
     }
 }
 
-fn echo<F>(len: usize, serve: fn(WebSocket<Peer>) -> F) -> Round
+/// Messages of `len` bytes, so many in each read.
+fn echo<F>(len: usize, together: u32, serve: fn(WebSocket<Peer>) -> F) -> Round
 where
     F: Future<Output = Result<(), SendError>> + 'static,
 {
@@ -94,7 +97,8 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime needs memory alone");
     let counts = Arc::new(Counts::default());
-    let frame = frames::frames(1, trunkline_proto::frame::OpCode::Binary, &vec![7; len]);
+    let frame =
+        frames::frames(together as usize, trunkline_proto::frame::OpCode::Binary, &vec![7; len]);
     let peer = Peer { request: Some(REQUEST), frame, counts: Arc::clone(&counts) };
     let mut connection = Box::pin(async move {
         let ws = trunkline::accept(peer).await.expect("a good request");
@@ -109,7 +113,7 @@ where
     go_on(&counts);
     Box::new(move || {
         counts.taken.store(0, Relaxed);
-        (0..MESSAGES).for_each(|_| go_on(&counts));
+        (0..MESSAGES / together).for_each(|_| go_on(&counts));
         assert!(counts.taken.load(Relaxed) > len * MESSAGES as usize, "all was answered");
     })
 }
