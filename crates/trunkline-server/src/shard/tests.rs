@@ -37,7 +37,7 @@ impl Wake for Sleeper {
     }
 }
 
-fn shard_with(limits: Limits) -> (Rc<Shard>, Receiver) {
+fn shard(limits: Limits) -> (Rc<Shard>, Receiver) {
     let (links, mut receivers) = Links::new(1, Homes::of_process(1));
     let settings = Settings { insecure: true, limits: Arc::new(limits), ..Settings::default() };
     let hub = Hub::new(settings, Entropy::new(random));
@@ -45,8 +45,15 @@ fn shard_with(limits: Limits) -> (Rc<Shard>, Receiver) {
     (Shard::new(0, links, hub, Box::new(broker)), receivers.remove(0))
 }
 
-fn shard() -> (Rc<Shard>, Receiver) {
-    shard_with(Limits::default())
+/// Runs a test beside a shard, on its thread.
+async fn on_shard(limits: Limits, test: impl AsyncFnOnce(&Rc<Shard>)) {
+    let (shard, receiver) = shard(limits);
+    let beside = async {
+        spawn_local(Rc::clone(&shard).run(receiver));
+        settle().await;
+        test(&shard).await;
+    };
+    LocalSet::new().run_until(beside).await;
 }
 
 /// A client that is connected, and the task of its socket, which waits.
@@ -175,11 +182,8 @@ async fn settle() {
 
 #[tokio::test]
 async fn what_there_is_to_write_is_written_some_at_a_time_and_wakes_no_task() {
-    let (shard, receiver) = shard();
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        let mut clients = clients(&shard, 2 * ATTENDED_AT_ONCE + 1).await;
+    on_shard(Limits::default(), async |shard| {
+        let mut clients = clients(shard, 2 * ATTENDED_AT_ONCE + 1).await;
         clients.iter().for_each(Client::refuse);
         let written = |clients: &[Client]| clients.iter().filter(|it| it.is_written_to()).count();
         shard.turn(now());
@@ -197,34 +201,28 @@ async fn what_there_is_to_write_is_written_some_at_a_time_and_wakes_no_task() {
             assert_eq!(client.woken(), 0);
             assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
         }
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_has_written_meanwhile_is_let_be_and_who_has_ended_is_woken() {
-    let (shard, receiver) = shard();
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        let clients = clients(&shard, 2).await;
+    on_shard(Limits::default(), async |shard| {
+        let clients = clients(shard, 2).await;
         clients.iter().for_each(Client::refuse);
         clients.iter().for_each(Client::wait);
         shard.with(|it| it.hub.end(clients[1].session, Disconnect::SHUTDOWN));
         shard.turn(now());
         settle().await;
         assert_eq!([clients[0].woken(), clients[1].woken()], [0, 1]);
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_after() {
-    let (shard, receiver) = shard();
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        for mut client in Client::both(&shard).await {
+    on_shard(Limits::default(), async |shard| {
+        for mut client in Client::both(shard).await {
             // More than fits in between.
             let long = "x".repeat(1_000_000);
             client.publish(&long);
@@ -241,8 +239,8 @@ async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_
             assert!(client.hear().await.as_text().is_some_and(|it| it.contains("error")));
             assert_eq!(client.woken(), woken);
         }
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 /// Publications go past the connection and answers do not, and neither overtakes the other, however little the socket
@@ -251,11 +249,8 @@ async fn a_task_is_woken_when_its_socket_does_not_take_everything_and_not_again_
 async fn what_a_client_is_told_comes_whole_and_in_order() {
     let any = Rate { per_second: 1.0, burst: f64::INFINITY };
     let limits = Limits { command_rate: any, publish_rate: any, ..Limits::default() };
-    let (shard, receiver) = shard_with(limits);
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        for mut client in Client::both(&shard).await {
+    on_shard(limits, async |shard| {
+        for mut client in Client::both(shard).await {
             let mut random = 1_u64;
             for number in 0..400 {
                 let mut told = Vec::new();
@@ -284,18 +279,15 @@ async fn what_a_client_is_told_comes_whole_and_in_order() {
                 }
             }
         }
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 /// What a reply has left no room for is kept, and follows when there is room again.
 #[tokio::test]
 async fn a_publication_follows_a_reply_that_took_the_last_room() {
-    let (shard, receiver) = shard();
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        let mut client = Client::new(&shard).await;
+    on_shard(Limits::default(), async |shard| {
+        let mut client = Client::new(shard).await;
         let limits = trunkline::limits::Limits::for_role(trunkline::Role::Server);
         let high_water = limits.send_high_water_bytes.max();
         let mut was_kept = false;
@@ -322,35 +314,29 @@ async fn a_publication_follows_a_reply_that_took_the_last_room() {
             }
         }
         assert!(was_kept, "no length was the right one");
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 /// An answer makes room for the next command, which the task would not read otherwise.
 #[tokio::test]
 async fn the_task_of_a_client_that_is_not_read_from_is_woken_by_an_answer() {
-    let (shard, receiver) = shard_with(Limits { pending_commands: 0, ..Limits::default() });
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        let client = Client::new(&shard).await;
+    on_shard(Limits { pending_commands: 0, ..Limits::default() }, async |shard| {
+        let client = Client::new(shard).await;
         client.refuse();
         shard.turn(now());
         settle().await;
         assert_eq!((client.woken(), client.is_written_to()), (1, false));
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
 
 /// SEC-RL-13: where a mistake of ours meets the shard and not the task of a client, it is the task that dies of it.
 #[tokio::test]
 async fn sec_rl_13_a_panic_over_one_client_is_handed_to_its_task() {
-    let (shard, receiver) = shard();
-    let tests = async {
-        spawn_local(Rc::clone(&shard).run(receiver));
-        settle().await;
-        let mut other = Client::new(&shard).await;
-        for unlucky in Client::both(&shard).await {
+    on_shard(Limits::default(), async |shard| {
+        let mut other = Client::new(shard).await;
+        for unlucky in Client::both(shard).await {
             unlucky.publish(MISTAKE);
             settle().await;
             assert!(!shard.is_broken());
@@ -360,6 +346,6 @@ async fn sec_rl_13_a_panic_over_one_client_is_handed_to_its_task() {
             other.publish("fine");
             assert!(other.hear().await.as_text().is_some_and(|it| it.contains("fine")));
         }
-    };
-    LocalSet::new().run_until(tests).await;
+    })
+    .await;
 }
