@@ -63,7 +63,7 @@ impl Connection {
         now: Instant,
     ) -> Result<Option<Event<'e>>, ProtocolError> {
         // What was left is offered again with each call, and is no news of the peer.
-        if input.len() > std::mem::take(&mut self.left_bytes) {
+        if input.len() > usize::from(std::mem::take(&mut self.left_bytes)) {
             self.keepalive.on_bytes(now);
         }
         if std::mem::take(&mut self.text_is_invalid) {
@@ -80,7 +80,8 @@ impl Connection {
             match self.step(input, now) {
                 Ok(Step::Again) => {}
                 Ok(Step::NeedInput) => {
-                    self.left_bytes = input.len();
+                    // A header and what a control frame has behind it, at the most.
+                    self.left_bytes = input.len().try_into().unwrap_or(u16::MAX);
                     return Ok(None);
                 }
                 Ok(Step::Event(event)) => return Ok(Some(event)),

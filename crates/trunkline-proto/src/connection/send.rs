@@ -20,8 +20,9 @@ const CLOSE_REASON_MAX: usize = CONTROL_PAYLOAD_MAX - 2;
 /// peer that pings without reading pins 250 bytes.
 #[derive(Debug, Default)]
 pub(super) struct Pong {
-    /// The payload of the pong that is not among the bytes to write yet.
-    pending: Option<Box<[u8]>>,
+    /// The payload of the pong that is not among the bytes to write yet. Seldom is there one: a thin pointer takes half
+    /// the room of one that knows a length.
+    pending: Option<Box<Box<[u8]>>>,
     /// Where the last pong among the bytes to write ends.
     written_at: u64,
 }
@@ -247,7 +248,7 @@ impl Connection {
         if !self.is_open() {
             return;
         }
-        self.pong.pending = Some(payload.into());
+        self.pong.pending = Some(Box::new(payload.into()));
         self.push_pending_pong();
     }
 

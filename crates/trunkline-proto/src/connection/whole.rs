@@ -18,7 +18,7 @@ use crate::message::{
 
 /// A whole message up to this size is handed out where it lies; a larger one is unmasked into memory
 /// of its own on the way, which saves a pass over its bytes for whoever keeps it.
-const IN_PLACE_MAX: usize = 8 << 10;
+const IN_PLACE_MAX: u16 = 8 << 10;
 
 /// Where this much of a payload is to come, it is read to where it belongs: one pass over its bytes less.
 /// Below, a read that also brings what follows saves a system call.
@@ -35,8 +35,9 @@ const WHOLE_BINARY: u8 = 0x82;
 const KEY_LEN: usize = 4;
 
 /// The longest message that may be handed out where it lies, without a further look at the limits.
-pub(super) fn in_place_max(limits: &Limits) -> usize {
-    IN_PLACE_MAX.min(limits.message_bytes.max()).min(limits.frame_bytes.max())
+pub(super) fn in_place_max(limits: &Limits) -> u16 {
+    let max = limits.message_bytes.max().min(limits.frame_bytes.max());
+    u16::try_from(max).map_or(IN_PLACE_MAX, |max| max.min(IN_PLACE_MAX))
 }
 
 /// What [`Connection::fill_payload`] has done.
@@ -87,7 +88,8 @@ impl Connection {
         if !self.is_between_messages() {
             return;
         }
-        let (role, max, is_plain) = (self.role, self.in_place_max, self.sends_plain_frames());
+        let (role, max) = (self.role, usize::from(self.in_place_max));
+        let is_plain = self.sends_plain_frames();
         let before = input.len();
         // What is known not to be looked at by anybody else stays in registers.
         let mut rest = std::mem::replace(input, Input::new(&mut []));

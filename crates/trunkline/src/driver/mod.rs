@@ -97,7 +97,7 @@ pub(crate) struct Driver<S> {
     /// be as large.
     large_bytes: usize,
     /// Messages that were handed out since the last wait.
-    messages_in_a_row: usize,
+    messages_in_a_row: u32,
     /// Bytes were given to the stream that it may keep in a buffer of its own.
     unflushed: bool,
     /// To whoever may tell the connection to close, if anyone.
@@ -249,7 +249,7 @@ impl<S> Driver<S> {
     /// must not keep the thread to itself.
     #[inline]
     pub(crate) fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if self.messages_in_a_row < MESSAGES_IN_A_ROW {
+        if (self.messages_in_a_row as usize) < MESSAGES_IN_A_ROW {
             return Poll::Ready(());
         }
         self.end_row(cx)
@@ -266,7 +266,8 @@ impl<S> Driver<S> {
     /// Takes note that messages, or parts of them, were handed out.
     #[inline]
     pub(crate) fn handed_out(&mut self, count: usize) {
-        self.messages_in_a_row += count;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.messages_in_a_row = self.messages_in_a_row.saturating_add(count);
     }
 
     /// A message that came in while a `send` waited.
