@@ -32,7 +32,7 @@ impl<'c> Sending<'c> {
     }
 
     /// Queues a message if that takes no more than a short header before a copy of it: small answers, of which there
-    /// are many, are fastest this way.
+    /// are many, are fastest this way. As with [`queue_promised`](Self::queue_promised), however much waits.
     ///
     /// # Errors
     /// The message, if it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
