@@ -113,6 +113,23 @@ fn small_answers_cost_no_allocation_each() {
     }
 }
 
+/// 5000 pings, each of which is answered before the next: a pong is made in the buffer that it is written from, which
+/// grows once on the way, and nowhere else before.
+#[test]
+fn s5_5_3_a_ping_costs_the_buffer_of_its_pong() {
+    let runtime = runtime();
+    let (mut ours, control, _raw) = runtime.block_on(server(1 << 20));
+    let payload = b"are you there";
+    let pings = frame(Role::Client, PING, payload).repeat(5000);
+    let pongs = frame(Role::Server, PONG, payload).repeat(5000);
+    for round in 0..5 {
+        control.push(&pings);
+        let cost = cost(&runtime, async { assert!(poll_up_to(10, ours.recv()).is_none()) });
+        assert_eq!(control.take_written(), pongs);
+        assert!(round == 0 || cost.count_total <= 10_030, "{} allocations", cost.count_total);
+    }
+}
+
 /// It is sent from where it was read to: what waits for the stream is kept, and that text is UTF-8.
 #[test]
 fn a_large_answer_costs_an_allocation_or_two() {

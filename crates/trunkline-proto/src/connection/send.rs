@@ -20,8 +20,8 @@ const CLOSE_REASON_MAX: usize = CONTROL_PAYLOAD_MAX - 2;
 /// peer that pings without reading pins 250 bytes.
 #[derive(Debug, Default)]
 pub(super) struct Pong {
-    /// The payload of the pong that is not among the bytes to write yet. Seldom is there one: a thin pointer takes half
-    /// the room of one that knows a length.
+    /// The payload of the pong that is not among the bytes to write yet, as the one before it still is. Seldom is there
+    /// one: a thin pointer takes half the room of one that knows a length.
     pending: Option<Box<Box<[u8]>>>,
     /// Where the last pong among the bytes to write ends.
     written_at: u64,
@@ -248,8 +248,12 @@ impl Connection {
         if !self.is_open() {
             return;
         }
-        self.pong.pending = Some(Box::new(payload.into()));
-        self.push_pending_pong();
+        if self.transmit.is_past(self.pong.written_at) {
+            self.pong.pending = None;
+            self.push_pong_frame(payload);
+        } else {
+            self.pong.pending = Some(Box::new(payload.into()));
+        }
     }
 
     /// Moves the pending pong among the bytes to write once the one before it has been written.
@@ -265,9 +269,13 @@ impl Connection {
         if self.transmit.is_past(self.pong.written_at)
             && let (Some(payload), true) = (self.pong.pending.take(), self.is_open())
         {
-            self.push_frame(OpCode::Pong, true, false, &payload);
-            self.pong.written_at = self.transmit.end();
+            self.push_pong_frame(&payload);
         }
+    }
+
+    fn push_pong_frame(&mut self, payload: &[u8]) {
+        self.push_frame(OpCode::Pong, true, false, payload);
+        self.pong.written_at = self.transmit.end();
     }
 
     #[inline(always)]
