@@ -55,7 +55,7 @@ impl<'a> Answers<'a> {
         self.feed_any(message)
     }
 
-    /// Whatever it takes.
+    /// Queues any answer, and does what has to be done for it.
     #[inline(never)]
     fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         // A pong may have taken the room that there was when the message came.
@@ -123,17 +123,12 @@ where
         self.stop = Some(answered.err().map_or(Stop::Full, Stop::Failed));
         false
     }
-}
 
-impl<F> Answering<'_, F>
-where
-    F: FnMut(Received<'_>, &mut Answers<'_>) -> Result<(), SendError>,
-{
     /// The same for a message that was put together: apart, so that what answers can become part of
     /// [`on_in_place`](Sink::on_in_place).
     #[inline(never)]
-    fn answer_whole(&mut self, message: Message, answers: Answers<'_>) -> bool {
-        self.answer(Received::Whole(message), answers)
+    fn answer_whole(&mut self, message: Message, answers: Answers<'_>) {
+        self.answer(Received::Whole(message), answers);
     }
 }
 
