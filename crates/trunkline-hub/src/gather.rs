@@ -7,8 +7,9 @@
 //!   rests end ────▶ who has something is marked, and rests again; the others are awake
 //! ```
 //!
-//! All rests of a hub end together: a publication waits for at most one delay, and one deadline serves all sessions.
-//! Answers, pings and ends are marked at once, and take along what waits.
+//! All rests of a hub end together, so one deadline serves all sessions. It counts from when the last of those who are
+//! marked has been written to, unless that takes longer than the delay itself: so a publication waits for two delays at the
+//! most, and for one where writes take no time. Answers, pings and ends are marked at once, and take along what waits.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -36,11 +37,13 @@ pub(crate) struct Gather {
     delay: Duration,
     resting: Vec<SessionId>,
     due: Option<Instant>,
+    /// Whether those whose rests end then may not all have been written to yet.
+    is_writing: bool,
 }
 
 impl Gather {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { delay: limits.write_delay, resting: Vec::new(), due: None }
+        Self { delay: limits.write_delay, resting: Vec::new(), due: None, is_writing: false }
     }
 
     /// Another delay counts from the next rest on.
@@ -76,6 +79,7 @@ impl Gather {
     pub(crate) fn arm(&mut self, now: Now) {
         if self.due.is_none() && !self.resting.is_empty() {
             self.due = Some(now.instant + self.delay);
+            self.is_writing = true;
         }
     }
 
@@ -86,6 +90,20 @@ impl Gather {
 }
 
 impl<E: Default> Hub<E> {
+    /// Says that everyone whom [`poll_marked`](Self::poll_marked) has named was written to. With a delay, whoever was
+    /// told a publication is let be from now on, and not from when it was named: who comes late in a long row of writes
+    /// has as much time to gather as who comes early. Asks for the time only if that matters.
+    pub fn handle_written(&mut self, now: impl FnOnce() -> Now) {
+        let Gather { delay, due, is_writing, .. } = &mut self.gather;
+        if !std::mem::take(is_writing) {
+            return;
+        }
+        let now = now().instant;
+        if let Some(due) = due.as_mut().filter(|due| **due > now) {
+            *due = now + *delay;
+        }
+    }
+
     /// Ends the rests, if it is time. Whoever has something that it was marked for before, and does not read, is not
     /// marked for that again.
     pub(crate) fn end_rests(&mut self, now: Now) {
@@ -94,6 +112,7 @@ impl<E: Default> Hub<E> {
             return;
         }
         gather.due = None;
+        gather.is_writing = false;
         let may_rest = !gather.delay.is_zero();
         gather.resting.retain(|&id| {
             let Some(egress) = sessions.egress_mut(id) else { return false };

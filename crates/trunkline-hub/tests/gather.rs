@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::{World, channel, open_options, settings};
 use trunkline_hub::limits::Limits;
-use trunkline_hub::{ChannelOptions, Command, Overflow, SessionId, Settings};
+use trunkline_hub::{ChannelOptions, Command, Now, Overflow, SessionId, Settings};
 
 const DELAY: Duration = Duration::from_millis(10);
 const MOMENT: Duration = Duration::from_millis(1);
@@ -29,6 +29,11 @@ fn subscribed(world: &mut World, user: &str) -> SessionId {
 fn marked(world: &mut World) -> Vec<(SessionId, Vec<String>)> {
     let marked: Vec<_> = std::iter::from_fn(|| world.hub.poll_marked()).collect();
     marked.into_iter().map(|it| (it, world.said(it))).collect()
+}
+
+fn written(world: &mut World) {
+    let now = world.now();
+    world.hub.handle_written(|| now);
 }
 
 #[test]
@@ -77,6 +82,38 @@ fn whoever_was_written_to_when_the_delay_was_over_rests_again() {
     assert_eq!(marked(&mut world), [(session, vec!["news: 4 d".to_owned()])]);
     world.pass(DELAY);
     assert_eq!(marked(&mut world), []);
+}
+
+#[test]
+fn rests_count_from_when_the_last_who_was_marked_was_written_to() {
+    let mut world = World::new(delayed(open_options()));
+    let session = subscribed(&mut world, "anna");
+    world.publish("news", "a");
+    world.pass(4 * MOMENT);
+    marked(&mut world);
+    written(&mut world);
+    world.publish("news", "b");
+    world.pass(DELAY - MOMENT);
+    // Said again, it changes nothing: or what waits could wait for ever.
+    written(&mut world);
+    assert_eq!(marked(&mut world), []);
+    world.pass(MOMENT);
+    assert_eq!(marked(&mut world), [(session, vec!["news: 2 b".to_owned()])]);
+}
+
+#[test]
+fn writes_that_take_longer_than_the_delay_do_not_prolong_it() {
+    let mut world = World::new(delayed(open_options()));
+    let session = subscribed(&mut world, "anna");
+    world.publish("news", "a");
+    marked(&mut world);
+    world.publish("news", "b");
+    let due = world.hub.poll_timeout();
+    let later = Now { instant: world.now().instant + DELAY, ..world.now() };
+    world.hub.handle_written(|| later);
+    assert_eq!(world.hub.poll_timeout(), due);
+    world.pass(DELAY);
+    assert_eq!(marked(&mut world), [(session, vec!["news: 2 b".to_owned()])]);
 }
 
 #[test]

@@ -475,6 +475,7 @@ impl<'a> World<'a> {
 
     /// Hubs say who has something to write: nobody else is written to, as nothing would wake a socket's task.
     fn mark(&mut self) {
+        let now = self.now();
         for (index, hub) in self.hubs.iter_mut().enumerate() {
             while let Some(session) = hub.poll_marked() {
                 let is_it = |it: &&mut Client| it.hub == index && it.session == Some(session);
@@ -482,6 +483,7 @@ impl<'a> World<'a> {
                     client.is_marked = true;
                 }
             }
+            hub.handle_written(|| now);
         }
     }
 

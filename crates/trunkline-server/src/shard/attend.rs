@@ -8,7 +8,7 @@ use trunkline::Prepared;
 use trunkline_hub::{Entry, Hub, SessionId};
 
 use super::shortcuts::Shortcut;
-use super::{Lines, Shard, State};
+use super::{Lines, Shard, State, now};
 use crate::dialect::centrifugo::{Encoded, Encoding};
 
 /// Sessions that are attended to before other tasks have their turn: what they publish meanwhile goes out together
@@ -45,8 +45,12 @@ impl Shard {
             }
         }
         self.with(|state| {
+            let has_more = state.hub.has_marked();
+            if !has_more {
+                state.hub.handle_written(now);
+            }
             self.arm(state);
-            state.hub.has_marked()
+            has_more
         })
     }
 
