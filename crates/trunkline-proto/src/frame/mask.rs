@@ -88,27 +88,37 @@ impl MaskKey {
         self.apply_short(rest);
     }
 
-    /// Less than [`SHORT`] bytes: a chunk of each size at most, so that no loop has to be set up.
+    /// Less than [`SHORT`] bytes: two chunks that meet or overlap in the middle, so that neither a loop has to be set
+    /// up nor a rest to be seen to.
     #[inline]
     fn apply_short(self, payload: &mut [u8]) {
-        let rest = self.apply_to_first_chunk::<{ SHORT / 2 }>(payload);
-        let rest = self.apply_to_first_chunk::<{ SHORT / 4 }>(rest);
-        let rest = self.apply_to_first_chunk::<{ SHORT / 8 }>(rest);
-        let rest = self.apply_to_first_chunk::<{ SHORT / 16 }>(rest);
-        let rest = self.apply_to_first_chunk::<{ SHORT / 32 }>(rest);
-        for (byte, key) in rest.iter_mut().zip(self.0) {
-            *byte ^= key;
+        match payload.len() {
+            65.. => self.apply_to_ends::<64>(payload),
+            33.. => self.apply_to_ends::<32>(payload),
+            17.. => self.apply_to_ends::<16>(payload),
+            9.. => self.apply_to_ends::<8>(payload),
+            4.. => self.apply_to_ends::<4>(payload),
+            _ => payload.iter_mut().zip(self.0).for_each(|(byte, key)| *byte ^= key),
         }
     }
 
-    /// Masks one chunk if there is one, and gives what is behind it.
+    /// Masks from `N` bytes to twice as many. Both ends are read before either is written: what lies in both is masked
+    /// once.
     #[inline]
-    fn apply_to_first_chunk<const N: usize>(self, payload: &mut [u8]) -> &mut [u8] {
-        let (chunks, rest) = payload.as_chunks_mut::<N>();
-        if let Some(chunk) = chunks.first_mut() {
-            self.apply_to_chunk(chunk);
+    fn apply_to_ends<const N: usize>(self, payload: &mut [u8]) {
+        let (Some(mut first), Some(mut last)) =
+            (payload.first_chunk::<N>().copied(), payload.last_chunk::<N>().copied())
+        else {
+            return;
+        };
+        self.apply_to_chunk(&mut first);
+        self.advanced(payload.len() - N).apply_to_chunk(&mut last);
+        if let Some(chunk) = payload.first_chunk_mut() {
+            *chunk = first;
         }
-        rest
+        if let Some(chunk) = payload.last_chunk_mut() {
+            *chunk = last;
+        }
     }
 
     /// Masks as many bytes as the compiler knows of.
@@ -142,29 +152,11 @@ impl MaskKey {
 
     #[inline(never)]
     fn apply_to_short_copy(self, payload: &[u8], out: &mut Vec<u8>) {
-        out.reserve(payload.len());
-        let rest = self.copy_first_chunk::<{ SHORT / 2 }>(payload, out);
-        let rest = self.copy_first_chunk::<{ SHORT / 4 }>(rest, out);
-        let rest = self.copy_first_chunk::<{ SHORT / 8 }>(rest, out);
-        let rest = self.copy_first_chunk::<{ SHORT / 16 }>(rest, out);
-        let rest = self.copy_first_chunk::<{ SHORT / 32 }>(rest, out);
-        for (byte, key) in rest.iter().zip(&self.0) {
-            out.push(byte ^ key);
+        let before = out.len();
+        out.extend_from_slice(payload);
+        if let Some(copy) = out.get_mut(before..) {
+            self.apply_short(copy);
         }
-    }
-
-    #[inline]
-    fn copy_first_chunk<'p, const N: usize>(
-        self,
-        payload: &'p [u8],
-        out: &mut Vec<u8>,
-    ) -> &'p [u8] {
-        let (chunks, rest) = payload.as_chunks::<N>();
-        if let Some(mut chunk) = chunks.first().copied() {
-            self.apply_to_chunk(&mut chunk);
-            out.extend_from_slice(&chunk);
-        }
-        rest
     }
 }
 
