@@ -34,25 +34,21 @@ impl<'a> Answers<'a> {
     /// as they may after the first answer.
     #[inline(always)]
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
-        self.feed_outgoing(message.into())
+        let message = message.into();
+        if self.feed_plain(&message) { Ok(()) } else { self.feed_any(message) }
     }
 
-    /// A function of its own, so that what calls it can become part of what takes the messages.
+    /// Nearly always, where there are many: the first answer to one of them, behind others. A function of its own, so
+    /// that what calls it can become part of what takes the messages.
     #[inline(never)]
-    fn feed_outgoing(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        // Nearly always, where there are many: the first answer to one of them, behind others.
-        if self.is_first && self.sending.wants_transmit() {
-            let size = Size::of(&message);
-            return match self.sending.queue_plain(message) {
-                Ok(()) => {
-                    self.is_first = false;
-                    self.life.sent(size);
-                    Ok(())
-                }
-                Err(message) => self.feed_any(message),
-            };
+    fn feed_plain(&mut self, message: &Outgoing<'_>) -> bool {
+        let is_queued =
+            self.is_first && self.sending.wants_transmit() && self.sending.queue_plain(message);
+        if is_queued {
+            self.is_first = false;
+            self.life.sent(Size::of(message));
         }
-        self.feed_any(message)
+        is_queued
     }
 
     /// Queues any answer, and does what has to be done for it.

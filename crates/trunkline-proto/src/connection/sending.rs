@@ -34,17 +34,16 @@ impl<'c> Sending<'c> {
     /// Queues a message if that takes no more than a short header before a copy of it: small answers, of which there
     /// are many, are fastest this way. As with [`queue_promised`](Self::queue_promised), however much waits.
     ///
-    /// # Errors
-    /// The message, if it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
+    /// Gives whether it was queued. If not, it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
     #[inline(always)]
-    pub fn queue_plain<'m>(&mut self, message: Outgoing<'m>) -> Result<(), Outgoing<'m>> {
-        let (kind, payload) = match &message {
-            Outgoing::Text(text) => (MessageKind::Text, text.as_bytes()),
-            Outgoing::Binary(bytes) => (MessageKind::Binary, *bytes),
-            Outgoing::Message(_) | Outgoing::Prepared(_) => return Err(message),
-        };
-        let is_queued = self.is_plain && self.conn.push_short(kind, payload);
-        if is_queued { Ok(()) } else { Err(message) }
+    #[must_use]
+    pub fn queue_plain(&mut self, message: &Outgoing<'_>) -> bool {
+        self.is_plain
+            && match message {
+                Outgoing::Text(text) => self.conn.push_short(MessageKind::Text, text.as_bytes()),
+                Outgoing::Binary(bytes) => self.conn.push_short(MessageKind::Binary, bytes),
+                Outgoing::Message(_) | Outgoing::Prepared(_) => false,
+            }
     }
 
     /// As [`Connection::is_above_high_water`].
