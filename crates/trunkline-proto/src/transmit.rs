@@ -7,7 +7,7 @@ use std::iter;
 
 use bytes::Bytes;
 
-use crate::frame::{FrameHeader, HEADER_BYTES_MIN};
+use crate::frame::FrameHeader;
 use crate::message::MessageKind;
 
 /// Payloads from this size on are referenced, smaller ones copied: below, a copy costs less than
@@ -82,17 +82,29 @@ impl Transmit {
         self.queued += (self.buffer.len() - before) as u64;
     }
 
-    /// Appends a whole message behind others, unmasked, if it is short enough for a header of two bytes and there is
-    /// room for it. Whether it is.
+    /// Appends a whole message behind others, unmasked, if its length fits 16 bits and there is room for it. Whether it
+    /// is.
     #[inline(always)]
-    pub(crate) fn push_short(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
-        let frame_len = HEADER_BYTES_MIN + payload.len();
-        let room = self.buffer.capacity() - self.buffer.len();
-        let Some(header) = FrameHeader::short(kind, payload.len()).filter(|_| frame_len <= room)
-        else {
+    pub(crate) fn push_plain(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+        match FrameHeader::short(kind, payload.len()) {
+            Some(header) => self.push_where_room(&header, payload),
+            None => self.push_medium(kind, payload),
+        }
+    }
+
+    #[inline(never)]
+    fn push_medium(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+        FrameHeader::medium(kind, payload.len())
+            .is_some_and(|header| self.push_where_room(&header, payload))
+    }
+
+    #[inline(always)]
+    fn push_where_room<const N: usize>(&mut self, header: &[u8; N], payload: &[u8]) -> bool {
+        let frame_len = N + payload.len();
+        if frame_len > self.buffer.capacity() - self.buffer.len() {
             return false;
-        };
-        self.buffer.extend_from_slice(&header);
+        }
+        self.buffer.extend_from_slice(header);
         self.buffer.extend_from_slice(payload);
         self.queued += frame_len as u64;
         true

@@ -96,11 +96,11 @@ impl Connection {
             && !self.pong.is_pending()
     }
 
-    /// Queues such a message if it is short. Whether it is.
+    /// Queues such a message if it is short and there is room for it. Whether it is.
     #[inline(always)]
-    pub(super) fn push_short(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+    pub(super) fn push_plain(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
         debug_assert!(self.sends_plain_frames(), "something else has to be done");
-        self.transmit.push_short(kind, payload)
+        self.transmit.push_plain(kind, payload)
     }
 
     #[inline(always)]

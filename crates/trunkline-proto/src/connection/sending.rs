@@ -31,19 +31,20 @@ impl<'c> Sending<'c> {
         self.conn.queue_promised(message)
     }
 
-    /// Queues a message if that takes no more than a short header before a copy of it: small answers, of which there
-    /// are many, are fastest this way. As with [`queue_promised`](Self::queue_promised), however much waits.
+    /// Queues a message of at most 65 535 bytes if that takes no more than a header before a copy of it, for which there
+    /// is room: small answers, of which there are many, are fastest this way. As with
+    /// [`queue_promised`](Self::queue_promised), however much waits.
     ///
     /// Gives whether it was queued. If not, it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
     #[inline(always)]
     #[must_use]
     pub fn queue_plain(&mut self, message: &Outgoing<'_>) -> bool {
-        self.is_plain
-            && match message {
-                Outgoing::Text(text) => self.conn.push_short(MessageKind::Text, text.as_bytes()),
-                Outgoing::Binary(bytes) => self.conn.push_short(MessageKind::Binary, bytes),
-                Outgoing::Message(_) | Outgoing::Prepared(_) => false,
-            }
+        let (kind, payload) = match message {
+            Outgoing::Text(text) => (MessageKind::Text, text.as_bytes()),
+            Outgoing::Binary(bytes) => (MessageKind::Binary, *bytes),
+            Outgoing::Message(_) | Outgoing::Prepared(_) => return false,
+        };
+        self.is_plain && self.conn.push_plain(kind, payload)
     }
 
     /// As [`Connection::is_above_high_water`].

@@ -7,9 +7,6 @@ use crate::message::MessageKind;
 /// The most bytes that a header takes: two, an eight-byte length, a masking key.
 pub const HEADER_BYTES_MAX: usize = 14;
 
-/// The fewest: no masking key, and the length beside the bit that says so.
-pub(crate) const HEADER_BYTES_MIN: usize = 2;
-
 /// A control frame's payload is at most this long (§5.5).
 pub const CONTROL_PAYLOAD_MAX: usize = 125;
 
@@ -85,9 +82,16 @@ impl FrameHeader {
 
     /// The header of a whole message without a mask, if its length fits the seven bits for it.
     #[inline]
-    pub(crate) fn short(kind: MessageKind, payload_len: usize) -> Option<[u8; HEADER_BYTES_MIN]> {
+    pub(crate) fn short(kind: MessageKind, payload_len: usize) -> Option<[u8; 2]> {
         let len = u8::try_from(payload_len).ok().filter(|len| *len < LEN_IS_U16)?;
         Some([FIN | OpCode::from(kind).bits(), len])
+    }
+
+    /// The same for those that need the 16 bits behind them.
+    #[inline]
+    pub(crate) fn medium(kind: MessageKind, payload_len: usize) -> Option<[u8; 4]> {
+        let [high, low] = u16::try_from(payload_len).ok()?.to_be_bytes();
+        Some([FIN | OpCode::from(kind).bits(), LEN_IS_U16, high, low])
     }
 
     /// Appends the header to `out`.
