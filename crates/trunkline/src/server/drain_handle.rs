@@ -21,7 +21,8 @@ use crate::tether::{Order, Orders, TakesOrders};
 /// for requests there knows nothing of connections that were requests once. A [`Server`](crate::Server)
 /// has a [`ServerHandle`](crate::ServerHandle) instead, and its connections hear that one only.
 ///
-/// ```no_run
+#[cfg_attr(feature = "axum", doc = "```no_run")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
 /// # async fn run(listener: tokio::net::TcpListener) -> std::io::Result<()> {
 /// # async fn echo(_: trunkline::axum::WebSocketUpgrade) {}
 /// use axum::{Extension, Router, routing::any};
