@@ -38,12 +38,15 @@ impl<'a> Answers<'a> {
         if self.feed_plain(&message) { Ok(()) } else { self.feed_any(message) }
     }
 
-    /// Nearly always, where there are many: the first answer to one of them, behind others. A function of its own, so
-    /// that what calls it can become part of what takes the messages.
+    /// Nearly always: the first answer to a small message. A function of its own, so that what calls it can become
+    /// part of what takes the messages.
     #[inline(never)]
     fn feed_plain(&mut self, message: &Outgoing<'_>) -> bool {
-        let is_queued =
-            self.is_first && self.sending.wants_transmit() && self.sending.queue_plain(message);
+        if !self.is_first {
+            return false;
+        }
+        self.before_queue();
+        let is_queued = self.sending.queue_plain(message);
         if is_queued {
             self.is_first = false;
             self.life.sent(Size::of(message));
@@ -55,11 +58,11 @@ impl<'a> Answers<'a> {
     #[inline(never)]
     fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
         // A pong may have taken the room that there was when the message came.
-        if !std::mem::take(&mut self.is_first) && !self.has_room() {
-            return Err(SendError::refused(QueueErrorKind::Full, owned(message)));
-        }
-        if !self.sending.wants_transmit() {
-            self.sending.lend_buffer(scratch::take_write());
+        if !std::mem::take(&mut self.is_first) {
+            if !self.has_room() {
+                return Err(SendError::refused(QueueErrorKind::Full, owned(message)));
+            }
+            self.before_queue();
         }
         let size = Size::of(&message);
         match self.sending.queue_promised(message) {
@@ -68,6 +71,14 @@ impl<'a> Answers<'a> {
                 Ok(())
             }
             Err(error) => Err(SendError::refused(error.kind(), owned(error.into_outgoing()))),
+        }
+    }
+
+    /// As [`Driver::before_queue`].
+    #[inline(always)]
+    fn before_queue(&mut self) {
+        if !self.sending.wants_transmit() {
+            self.sending.lend_buffer(scratch::take_write());
         }
     }
 
