@@ -8,8 +8,9 @@
 //! ```
 //!
 //! All rests of a hub end together, so one deadline serves all sessions. It counts from when the last of those who are
-//! marked has been written to, unless that takes longer than the delay itself: so a publication waits for two delays at the
-//! most, and for one where writes take no time. Answers, pings and ends are marked at once, and take along what waits.
+//! marked has been written to, unless that takes longer than the delay itself: so a publication waits for two delays at
+//! the most, and for one where writes take no time. Answers, pings and ends are marked at once, and take along what
+//! waits.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -52,7 +52,8 @@ pub struct Settings {
 ///
 /// After any call of a `handle_*` or of another method that takes the time, drain
 /// [`poll_request`](Self::poll_request), write what [`poll_marked`](Self::poll_marked) says is to be
-/// written, and wait no longer than [`poll_timeout`](Self::poll_timeout) says.
+/// written, say so with [`handle_written`](Self::handle_written), and wait no longer than
+/// [`poll_timeout`](Self::poll_timeout) says.
 ///
 /// `E` is where dialects keep the encoded forms of a push.
 #[derive(Debug)]

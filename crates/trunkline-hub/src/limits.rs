@@ -27,8 +27,8 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Entries that wait, which cost memory even if they are small: 16 384.
     pub outbox_entries: usize,
-    /// How long a publication may wait behind the last write, so that those which follow go out in the same one. The first
-    /// after a silence never waits. Zero: none does, for whoever publishes wants it heard.
+    /// How long a publication may wait behind the last write, so that those which follow go out in the same one. The
+    /// first after a silence never waits. Zero: none does, for whoever publishes wants it heard.
     pub write_delay: Duration,
     /// Publications that a client gets at most when it recovers: 300. More, and it is told that it
     /// could not be recovered.

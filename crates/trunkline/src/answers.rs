@@ -54,10 +54,10 @@ impl<'a> Answers<'a> {
         is_queued
     }
 
-    /// Queues any answer, and does what has to be done for it.
+    /// Queues any answer that [`feed_plain`](Self::feed_plain) has not, and does what has to be done for it.
     #[inline(never)]
     fn feed_any(&mut self, message: Outgoing<'_>) -> Result<(), SendError> {
-        // A pong may have taken the room that there was when the message came.
+        // For the first there is room, and a buffer has been lent. A pong may have taken the room for others since.
         if !std::mem::take(&mut self.is_first) {
             if !self.has_room() {
                 return Err(SendError::refused(QueueErrorKind::Full, owned(message)));

@@ -31,11 +31,12 @@ impl<'c> Sending<'c> {
         self.conn.queue_promised(message)
     }
 
-    /// Queues a message of at most 65 535 bytes if that takes no more than a header before a copy of it, for which there
-    /// is room: small answers, of which there are many, are fastest this way. As with
+    /// Queues a message of at most 65 535 bytes if that takes no more than a header before a copy of it, for which
+    /// there is room: small answers, of which there are many, are fastest this way. As with
     /// [`queue_promised`](Self::queue_promised), however much waits.
     ///
-    /// Gives whether it was queued. If not, it takes more: [`queue_promised`](Self::queue_promised) does whatever that is.
+    /// Gives whether it was queued. If not, it takes more, whatever that is:
+    /// [`queue_promised`](Self::queue_promised) does it.
     #[inline(always)]
     #[must_use]
     pub fn queue_plain(&mut self, message: &Outgoing<'_>) -> bool {

@@ -38,8 +38,9 @@ settings! {
         reload queue_max_size: usize = Limits::default().outbox_bytes, 16_384..=1 << 30;
         /// Messages that wait to be written to one connection.
         reload queue_max_entries: usize = Limits::default().outbox_entries, 16..=1 << 20;
-        /// How long a publication may wait behind the last write, so that those which follow it go out in the same one: less
-        /// work for each, and later. The first after a silence never waits. 10ms suits a stream of hundreds in a second. 0: none waits.
+        /// How long a publication may wait behind the last write, so that those which follow it go out in the same one:
+        /// less work for each, and later. The first after a silence never waits. 10ms suits a stream of hundreds in a
+        /// second. 0: none waits.
         reload write_delay: Duration = Limits::default().write_delay, Duration::ZERO..=SECOND;
         /// Commands of one connection that wait for an answer. Beyond, the connection is not read.
         reload pending_commands: usize = Limits::default().pending_commands, 1..=65_536;

@@ -2,6 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{LocalSet, yield_now};
@@ -279,6 +280,30 @@ async fn what_a_client_is_told_comes_whole_and_in_order() {
                 }
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_delay_counts_from_when_clients_were_written_to() {
+    // Sooner than anything else that has its time.
+    let limits = Limits { write_delay: Duration::from_secs(1), ..Limits::default() };
+    on_shard(limits, async |shard| {
+        let due = || shard.with(|it| it.hub.poll_timeout());
+        let clients = Client::both(shard).await;
+        // What it is told of its subscription takes this along.
+        clients.iter().for_each(|it| it.publish("zeroth"));
+        settle().await;
+        clients.iter().for_each(|it| it.publish("first"));
+        let from_publication = due();
+        settle().await;
+        assert!(clients.iter().all(Client::is_written_to));
+        let from_write = due();
+        assert!(from_write > from_publication);
+        clients.iter().for_each(|it| it.publish("next"));
+        settle().await;
+        assert!(!clients.iter().any(Client::is_written_to), "it waits");
+        assert_eq!(due(), from_write);
     })
     .await;
 }

@@ -464,8 +464,8 @@ mod tests {
 
     use super::*;
 
-    /// With the block of its timer it fills the room between two of tokio's blocks, which lie at multiples of 128 bytes: 8
-    /// more would make it 112 more. What comes with features does not count.
+    /// With the block of its timer it fills the room between two of tokio's blocks, which lie at multiples of 128 bytes:
+    /// 8 more would make it 112 more. What comes with features does not count.
     #[test]
     fn an_idle_connection_fills_the_room_between_what_tokio_aligns() {
         let of_stream = if cfg!(feature = "stream") { 8 } else { 0 };
